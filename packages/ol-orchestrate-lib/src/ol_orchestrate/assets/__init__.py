@@ -1,0 +1,1 @@
+"""Builders of assets that several locations have, each for its own sites."""

@@ -1,0 +1,118 @@
+"""One worker's share of a tracking log: chunks in, a part file of events and a file of refused lines out.
+
+The engine uses a `Share` in its own process for small files. For large ones it runs this module as a program, once per
+processor: frames come in on standard input, one JSON report per file goes out on standard output. A pipe and a plain
+program are enough (no fork of a process that may have threads, no shared memory), and the pipe's size bounds memory.
+"""
+
+import gc
+import queue
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import pyarrow as pa
+
+from ol_orchestrate.lib.lines import Chunk
+from ol_orchestrate.lib.openedx.tracking import PARSER_VERSION
+from ol_orchestrate.lib.openedx.tracking_chunks import ChunkReader, Refused
+from ol_orchestrate.lib.openedx.tracking_parts import PartWriter, count_rows, part_writer
+from ol_orchestrate.lib.openedx.tracking_tasks import FRAME, Frame, ShareReport, ShareTask
+from ol_orchestrate.lib.quarantine import SUFFIX, QuarantinedRow, QuarantineFile
+
+QUEUED_CHUNKS = 6
+"""Chunks a worker holds while it is busy writing a row group, so that its neighbour need not wait."""
+
+
+class Share:
+    """Reads its chunks of one file and writes what comes of them. Memory: one row group of events."""
+
+    def __init__(self, task: ShareTask) -> None:
+        directory = Path(task.directory)
+        self._task = task
+        self._reader = ChunkReader(task.source_file, task.filters)
+        self._part: PartWriter = part_writer(directory / str(task.number), task.output_format)
+        self._quarantine = QuarantineFile(directory / f"{task.number}{SUFFIX}")
+        self._refused: Counter[str] = Counter()
+
+    def add(self, chunk: Chunk) -> None:
+        """Read whole lines."""
+        batch, refused = self._reader.read(chunk.content, chunk.first_line, chunk.first_byte)
+        self._part.add(batch)
+        for line in refused:
+            self._refuse(line)
+
+    def _refuse(self, line: Refused) -> None:
+        self._refused[line.reason] += 1
+        self._quarantine.add(quarantined_row(self._task.source_file, line))
+
+    def finish(self) -> ShareReport:
+        """Close both files and say what they hold."""
+        self._part.close()
+        self._quarantine.close()
+        tally = self._reader.tally
+        has_part = self._part.rows > 0
+        return ShareReport(
+            part=str(self._part.path) if has_part else "",
+            quarantine=str(self._quarantine.path) if self._quarantine.count else "",
+            accepted=count_rows(self._part.path) if has_part else 0,
+            blank=tally.blank,
+            filtered=dict(tally.filtered),
+            refused=dict(self._refused),
+        )
+
+
+def quarantined_row(source_file: str, line: Refused) -> QuarantinedRow:
+    """A refused line as it is kept."""
+    return QuarantinedRow(
+        source=source_file,
+        line_number=line.line_number,
+        byte_offset=line.byte_offset,
+        reason=line.reason.value,
+        parser_version=PARSER_VERSION,
+        bytes=line.line,
+        length_bytes=len(line.line),
+    )
+
+
+type _Frame = tuple[int, int, int, bytes]
+
+
+def _receive(stream: BinaryIO, frames: queue.Queue[_Frame | None]) -> None:
+    try:
+        while len(header := stream.read(FRAME.size)) == FRAME.size:
+            kind, first_line, first_byte, length = FRAME.unpack(header)
+            frames.put((kind, first_line, first_byte, stream.read(length)))
+    finally:
+        frames.put(None)  # also when reading fails, or the worker would wait for ever
+
+
+def serve(stream: BinaryIO, answers: BinaryIO) -> None:
+    """Work off frames until the stream ends."""
+    frames: queue.Queue[_Frame | None] = queue.Queue(maxsize=QUEUED_CHUNKS)
+    threading.Thread(target=_receive, args=(stream, frames), daemon=True).start()
+    share: Share | None = None
+    while frame := frames.get():
+        kind, first_line, first_byte, payload = frame
+        match kind:
+            case Frame.BEGIN:
+                share = Share(msgspec.json.decode(payload, type=ShareTask))
+            case Frame.CHUNK if share:
+                share.add(Chunk((payload,), first_line, first_byte))
+            case Frame.END if share:
+                answers.write(msgspec.json.encode(share.finish()) + b"\n")
+                answers.flush()
+
+
+def main() -> None:
+    """Run as a worker. Rows live and die by reference count, so the cycle collector would only cost time."""
+    gc.disable()
+    pa.set_memory_pool(pa.system_memory_pool())
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

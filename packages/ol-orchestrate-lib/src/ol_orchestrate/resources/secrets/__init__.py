@@ -1,0 +1,1 @@
+"""Where secrets are read, inside the run that needs them."""
