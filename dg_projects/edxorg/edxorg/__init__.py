@@ -1,0 +1,1 @@
+"""Code location `edxorg`: what edX.org delivers."""

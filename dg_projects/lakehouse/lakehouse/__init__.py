@@ -1,0 +1,1 @@
+"""Code location `lakehouse`: raw tables, the dbt models over them, and what readers get."""

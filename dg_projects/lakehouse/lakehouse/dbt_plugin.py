@@ -1,0 +1,44 @@
+"""What dbt-duckdb asks before it opens the warehouse: where the file is, and whether it is free.
+
+`profiles.yml` names this module. dbt resolves a relative path against the folder it happens to run in, and DuckDB makes
+no folders; the platform's own rule (`Storage`) is applied here instead, so that dbt, Dagster and the loader mean the
+same file.
+"""
+
+import os
+from typing import Any
+
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
+
+from ol_orchestrate.lib.environment import Storage, ensure_data_dir
+from ol_orchestrate.lib.errors import OLDataError
+from ol_orchestrate.lib.warehouse import open_warehouse
+
+
+class Plugin(BasePlugin):
+    """Points a profile at the platform's warehouse."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 (dbt-duckdb's signature)
+        """Make the path absolute."""
+        if self.creds is not None:
+            self.creds.path = str(Storage.from_environ(os.environ).warehouse_path)
+
+    def update_connection_config(
+        self,
+        creds: DuckDBCredentials,  # noqa: ARG002 (dbt-duckdb's signature)
+        config: dict[str, Any],  # noqa: ARG002
+    ) -> None:
+        """Make the folder, and refuse a file that another process writes in words that say who does.
+
+        Raises:
+            DbtRuntimeError: The warehouse is busy, or cannot be opened.
+        """
+        try:
+            storage = Storage.from_environ(os.environ)
+            ensure_data_dir(storage)
+            with open_warehouse(storage.warehouse_path):
+                pass
+        except OLDataError as error:
+            raise DbtRuntimeError(str(error)) from error

@@ -1,0 +1,1 @@
+"""What the lakehouse works out without Dagster."""

@@ -1,0 +1,162 @@
+"""The raw tables as assets: one per table of the inventory, and a sensor that sees what has landed."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from lakehouse.settings import OWNERS, WAREHOUSE_POOL, Settings
+from ol_orchestrate.failures import reported_failures
+from ol_orchestrate.lib.environment import Storage
+from ol_orchestrate.lib.errors import WarehouseBusy
+from ol_orchestrate.lib.hashing import content_hash
+from ol_orchestrate.lib.inventory import RawTable
+from ol_orchestrate.lib.landing import LandingZone
+from ol_orchestrate.lib.raw_tables import (
+    LoadResult,
+    landed_files,
+    landed_version,
+    load_table,
+    loaded_version,
+    register_store,
+)
+from ol_orchestrate.lib.warehouse import open_warehouse
+from ol_orchestrate.resources.duckdb import BoundedDuckDBResource
+
+CHECK = "every_landed_row_loaded"
+
+_INTERVAL_S = 60
+_BUDGET_S = 40.0
+"""Seconds a tick may look at manifests; Dagster gives up on one after 60."""
+
+
+def raw_table_asset(table: RawTable, storage: Storage) -> dg.AssetsDefinition:
+    """The asset of one raw table; materializing it loads what has landed since."""
+    key = dg.AssetKey(table.asset_key)
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey(table.upstream_asset_key)] if table.upstream_asset_key else [],
+        group_name=table.group,
+        kinds={"duckdb", table.source.format.value},
+        owners=OWNERS,
+        description=_description(table),
+        metadata={"dagster/column_schema": _column_schema(table), "dagster/table_name": ".".join(table.asset_key)},
+        tags={"platform": table.platform},
+        pool=WAREHOUSE_POOL,
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=key, description="read = loaded")],
+    )
+    def raw_table(context: dg.AssetExecutionContext, duckdb: BoundedDuckDBResource) -> dg.MaterializeResult:  # type: ignore[type-arg] # Dagster counts its arguments as outputs
+        with reported_failures(context):
+            zone = LandingZone(table.source.root_uri(storage))
+            landed = landed_files(zone, table)
+            with duckdb.get_connection() as connection:
+                register_store(connection, zone)
+                result = load_table(connection, table, landed, loaded_at=datetime.now(UTC))
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(landed_version(landed)),
+            metadata=_metadata(result),
+            check_results=[_conservation(result)],
+        )
+
+    return raw_table
+
+
+def landing_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Asks for a load of the tables whose landed files are not what readers have."""
+
+    @dg.sensor(
+        name="raw_tables_landing_sensor",
+        asset_selection=[dg.AssetKey(table.asset_key) for table in settings.raw_tables],
+        minimum_interval_seconds=_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Compares manifests with the published ledger, starting after the table the last tick came to.
+
+        One state of the landing zone is asked for once: a load that failed for good is not repeated until something
+        else lands, and one that may still be running is not overtaken.
+        """
+        start = int(context.cursor or 0) % len(settings.raw_tables)
+        loaded = _published_versions(settings)
+        landed, reached = _landed_versions(settings, start)
+        due = {name: version for name, version in landed.items() if version != loaded.get(name)}
+        if not due:
+            return dg.SensorResult(skip_reason=f"{len(landed)} tables hold what landed.", cursor=str(reached))
+        known = {name: loaded.get(name) or "" for name in due}
+        request = dg.RunRequest(
+            run_key=content_hash({"landed": due, "loaded": known}),
+            asset_selection=[dg.AssetKey(table.asset_key) for table in settings.raw_tables if table.name in due],
+        )
+        return dg.SensorResult(run_requests=[request], cursor=str(reached))
+
+    return sensor
+
+
+def _published_versions(settings: Settings) -> Mapping[str, str | None]:
+    """What readers have of each table; nothing before the first publication."""
+    if not settings.storage.published_path.is_file():
+        return {}
+    try:
+        with open_warehouse(settings.storage.published_path, read_only=True) as connection:
+            return {table.name: loaded_version(connection, table.name) for table in settings.raw_tables}
+    except WarehouseBusy:
+        # Somebody opened the readers' copy for writing; asking for loads needs no answer from it.
+        return {}
+
+
+def _landed_versions(settings: Settings, start: int) -> tuple[dict[str, str], int]:
+    """What landed for each table, from number `start` on, until the time is up; and where the next tick starts.
+
+    One table at least is looked at, so every one has its turn.
+    """
+    tables: Sequence[RawTable] = settings.raw_tables
+    found: dict[str, str] = {}
+    deadline = time.monotonic() + _BUDGET_S
+    for step in range(len(tables)):
+        if step and time.monotonic() > deadline:
+            return found, (start + step) % len(tables)
+        table = tables[(start + step) % len(tables)]
+        zone = LandingZone(table.source.root_uri(settings.storage))
+        found[table.name] = landed_version(landed_files(zone, table))
+    return found, start
+
+
+def _description(table: RawTable) -> str:
+    personal = ", ".join(f"`{name}` ({kind})" for name, kind in table.personal_data.items()) or "none"
+    return f"{table.description}\n\nPlatform: {table.platform}. Personal data: {personal}."
+
+
+def _column_schema(table: RawTable) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type.value,
+                column.description,
+                tags={"personal_data": column.personal.value} if column.personal else {},
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def _metadata(result: LoadResult) -> dict[str, int | bool]:
+    return {
+        "dagster/row_count": result.loaded,
+        "objects_added": result.added,
+        "objects_changed": result.changed,
+        "objects_removed": result.removed,
+        "objects_unchanged": result.unchanged,
+        "rows_inserted": result.rows_inserted,
+        "rows_deleted": result.rows_deleted,
+    }
+
+
+def _conservation(result: LoadResult) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=result.is_conserved,
+        metadata={"rows_landed": result.read, "rows_loaded": result.loaded},
+    )

@@ -1,0 +1,1 @@
+"""Code location `openedx`: course archives and tracking logs of the Open edX sites."""
