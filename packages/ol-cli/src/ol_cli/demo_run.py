@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from edxorg.definitions import defs as edxorg
 from lakehouse.definitions import defs as lakehouse
+from lakehouse.settings import Settings as LakehouseSettings
 from ol_cli import demo_inputs, demo_summary
 from ol_cli.demo_inputs import CourseArchive
 from ol_cli.demo_steps import (
@@ -66,7 +67,7 @@ def run(storage: Storage, wanted: Wanted, console: Console) -> Summary:
             _run_logs(steps, platform, deployments)
             _run_courses(steps, platform, archives)
             for _ in steps.over("load, build, test", [None]):
-                build_warehouse(platform)
+                build_warehouse(platform, LakehouseSettings.from_environ(os.environ))
     summary.objects_written = sum(before.get(path) != state for path, state in outputs_of(storage).items())
     _gather(summary, storage, deployments)
     summary.seconds = round(time.monotonic() - started, 1)

@@ -13,12 +13,15 @@ from typing import Any
 import dagster as dg
 
 from edxorg.tracking_logs import NORMALIZED_KEY, PARTITIONS
+from lakehouse.settings import Settings as LakehouseSettings
 from ol_cli.demo_inputs import CourseArchive, days_in, local_path
 from ol_orchestrate.lib.environment import Storage, project_root
 from ol_orchestrate.lib.errors import OLDataError
-from ol_orchestrate.lib.hashing import sha256_file
+from ol_orchestrate.lib.files import scratch_directory
+from ol_orchestrate.lib.hashing import content_hash, sha256_file
 from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest, directory_of
 from ol_orchestrate.lib.openedx.deployments import TrackingSource
+from ol_orchestrate.lib.raw_tables import landed_files, landed_version
 from openedx.courses import course_run_partitions
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -83,7 +86,9 @@ def land_course(platform: Platform, archive: CourseArchive) -> None:
     zone, key = LandingZone(platform.storage.landing_uri), [archive.site.name, "openedx", "raw_data", "course_xml"]
     sha256 = sha256_file(archive.path)
     directory, name = directory_of(key, archive.course_id), f"{sha256}.xml.tar.gz"
-    zone.publish(_copy_of(archive.path, platform.storage), f"{directory}/{name}", sha256=sha256)
+    # Publishing moves a file of the same disk, and this one is somebody's.
+    with scratch_directory(platform.storage.data_dir / "landing" / ".scratch") as scratch:
+        zone.publish(Path(shutil.copyfile(archive.path, scratch / name)), f"{directory}/{name}", sha256=sha256)
     landed = LandedObject(name, sha256, archive.path.stat().st_size, sha256)
     zone.write_manifest(directory, Manifest((landed,)))
     partitions = course_run_partitions(archive.site)
@@ -105,19 +110,30 @@ def extract_course(platform: Platform, archive: CourseArchive) -> None:
     _materialize(platform, platform.openedx, keys, archive.course_id)
 
 
-def build_warehouse(platform: Platform) -> None:
-    """Load what landed, build and test every model, publish. What dbt prints goes to `demo/dbt.log`."""
-    log = platform.storage.data_dir / "demo" / "dbt.log"
-    log.parent.mkdir(exist_ok=True)
+def build_warehouse(platform: Platform, settings: LakehouseSettings) -> None:
+    """Load what landed, build and test every model, publish; nothing, when that was done of the same files and models.
+
+    What dbt prints goes to `demo/dbt.log`.
+    """
+    folder = platform.storage.data_dir / "demo"
+    folder.mkdir(exist_ok=True)
+    inputs, built = _warehouse_inputs(settings), folder / "built"
+    if built.is_file() and built.read_text() == inputs and platform.storage.published_path.is_file():
+        return
+    built.unlink(missing_ok=True)
+    log = folder / "dbt.log"
     with log.open("w", encoding="utf-8") as file, redirect_stdout(file):
         _run(platform, platform.lakehouse.resolve_job_def("lakehouse_dbt_job"), what=f"lakehouse_dbt_job ({log})")
+    built.write_text(inputs)
 
 
-def _copy_of(path: Path, storage: Storage) -> Path:
-    # Publishing moves a file of the same disk, and this one is somebody's.
-    copy = storage.data_dir / "landing" / ".scratch" / path.name
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copyfile(path, copy))
+def _warehouse_inputs(settings: LakehouseSettings) -> str:
+    """A hash of all that the warehouse is built from."""
+    tables = {
+        table.name: landed_version(landed_files(LandingZone(table.source.root_uri(settings.storage)), table))
+        for table in settings.raw_tables
+    }
+    return content_hash({"tables": tables, "models": sha256_file(settings.manifest_path)})
 
 
 def _materialize(platform: Platform, definitions: dg.Definitions, keys: Iterable[dg.AssetKey], partition: str) -> None:
@@ -156,6 +172,7 @@ def _outputs(storage: Storage) -> Iterator[tuple[str, tuple[int, int]]]:
     derived += [*(storage.data_dir / "sources").glob("*/**/valid"), *(storage.data_dir / "sources").glob("*/valid")]
     for folder in derived:
         for path in folder.rglob("*"):
-            if path.is_file() and not path.name.startswith("."):
+            below = str(path.relative_to(storage.data_dir))
+            if path.is_file() and "/." not in below:
                 stat = path.stat()
-                yield str(path.relative_to(storage.data_dir)), (stat.st_size, stat.st_mtime_ns)
+                yield below, (stat.st_size, stat.st_mtime_ns)

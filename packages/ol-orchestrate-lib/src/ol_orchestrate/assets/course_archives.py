@@ -112,7 +112,6 @@ def build_course_details(
                         "course_id": dg.MetadataValue.text(context.partition_key),
                         ROW_COUNT: dg.MetadataValue.int(output.rows),
                     },
-                    data_version=dg.DataVersion(version),
                 )
 
     return extract_courserun_details

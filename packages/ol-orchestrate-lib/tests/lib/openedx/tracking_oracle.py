@@ -224,7 +224,7 @@ def _epoch(text: str) -> int:
         unit = next(unit for limit, unit in ((10**11, 10**6), (10**14, 10**3), (10**17, 1)) if size < limit)
     except (ArithmeticError, StopIteration):
         raise Refused("bad_time") from None
-    return int((value * unit).to_integral_value())
+    return _within_years(int((value * unit).to_integral_value()))
 
 
 def _moment(part: Mapping[str, str | None]) -> int:
@@ -242,6 +242,10 @@ def _moment(part: Mapping[str, str | None]) -> int:
     away = (number("zone_hour") * 60 + number("zone_minute")) * 60 * (-1 if part["sign"] == "-" else 1)
     fraction = int((part["fraction"] or "")[:6].ljust(6, "0"))
     moment = _FIRST + (seconds - away) * 10**6 + fraction
+    return _within_years(moment)
+
+
+def _within_years(moment: int) -> int:
     if not _FIRST <= moment < _LAST:
         raise Refused("bad_time")
     return moment

@@ -315,6 +315,11 @@ _MICROSECOND = timedelta(microseconds=1)
 EARLIEST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 LATEST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
+# The standard library alone would overlook what stands between the seconds and the zone.
+_ISO_8601 = re.compile(
+    r"\d{4}-?\d\d-?\d\d([Tt ]\d\d(:?\d\d(:?\d\d([.,]\d*)?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?",
+    re.ASCII,
+)
 _COMPACT_DATE_LENGTH = len("20140515")
 _UNITS = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
 """Largest magnitude of an epoch in seconds, milliseconds and microseconds, and microseconds per unit."""
@@ -334,6 +339,9 @@ def read_time(value: str | float) -> int:
     text = value.strip()
     if len(text) > _COMPACT_DATE_LENGTH and _NUMBER.fullmatch(text):
         return _epoch_microseconds(float(text) if "." in text else int(text))
+    if not _ISO_8601.fullmatch(text):
+        message = "not ISO 8601"
+        raise ValueError(message)
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -55,7 +55,7 @@ class LogDay:
         return (key for key in self._delivered() if spelled.search(key))
 
     def _delivered(self) -> Iterator[str]:
-        """Keys below the raw prefix; not folders, which some stores list too, nor hidden files, which are on their way."""
+        """Keys below the raw prefix; neither folders, which some stores list too, nor hidden files on their way."""
         folder = self.bucket.path(self.source.prefix)
         with storage_errors(folder, "list"):
             # Not `rglob`, which asks an object store for each object by itself.
