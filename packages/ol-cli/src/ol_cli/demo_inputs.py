@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -36,8 +36,8 @@ class CourseArchive:
 def stage_logs(folder: Path, site: Deployment, storage: Storage) -> int:
     """Deliver a person's logs to a site's bucket, each under a day, and say how many.
 
-    The day is the one in the file's name, else that of its last change, and the site's first day at the earliest. What
-    an earlier call delivered is taken back first. Files are linked where the file system can, else copied.
+    The day is the one in the file's name, else that of its last change, and one there can be a run for in any case.
+    What an earlier call delivered is taken back first. Files are linked where the file system can, else copied.
     """
     source = site.tracking_logs
     delivered = local_path(storage.bucket_uri(source.bucket)) / source.prefix / "given"
@@ -66,7 +66,13 @@ def _is_date(text: str) -> bool:
 
 def _day_of(path: Path, first: str) -> str:
     changed = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).date().isoformat()
-    return max(first, min(days_in(path.name), default=changed))
+    day = min(days_in(path.name), default=changed)
+    return max(first, min(day, last_whole_day()))
+
+
+def last_whole_day() -> str:
+    """Yesterday in UTC, as `YYYY-MM-DD`: the last day there can be a run for."""
+    return (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 
 
 def _link_or_copy(path: Path, target: Path) -> None:
@@ -101,17 +107,17 @@ def exported_archives(storage: Storage, deployments: Deployments) -> Iterator[Co
 
 
 def _course_id_of(path: Path) -> str | None:
-    """The run in the file's name, else the one the archive says it is; None for what is no course."""
+    """The run in the file's name, else the one the archive says it is; None for a library and for what is no course."""
     name = unquote(path.name.removesuffix(_ARCHIVE_SUFFIX))
     try:
-        return str(CourseKey.parse(name))
+        key = CourseKey.parse(name)
     except MalformedInput:
-        pass
-    try:
-        with scratch_directory() as scratch:
-            return str(extract_course(path, scratch, source_system="").key)
-    except MalformedInput:
-        return None
+        try:
+            with scratch_directory() as scratch:
+                key = extract_course(path, scratch, source_system="").key
+        except MalformedInput:
+            return None
+    return None if key.is_library else str(key)
 
 
 def local_path(uri: str) -> Path:

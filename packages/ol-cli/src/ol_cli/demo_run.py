@@ -36,6 +36,7 @@ from ol_orchestrate.lib.files import scratch_directory
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.openedx.deployments import Deployment, Deployments, load_deployments
 from ol_sandbox.build import build as build_sandbox
+from ol_sandbox.build import recipe_of
 from ol_sandbox.recipe import Recipe
 from openedx.definitions import defs as openedx
 
@@ -137,7 +138,10 @@ def _sandbox_parts(wanted: Wanted) -> list[str]:
 def _build_sandbox(storage: Storage, seed: int, part: str) -> None:
     recipe = Recipe(seed, environment=storage.environment.bucket_name)
     if part == "*":
-        build_sandbox(recipe, storage.data_dir)
+        # Once built it is the reader's to play with: a line changed there must not be changed back.
+        truth = storage.data_dir / "truth.json"
+        if not truth.is_file() or recipe_of(truth) != recipe.as_json():
+            build_sandbox(recipe, storage.data_dir)
         return
     with scratch_directory() as scratch:
         build_sandbox(recipe, scratch)

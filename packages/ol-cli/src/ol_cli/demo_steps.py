@@ -14,7 +14,7 @@ import dagster as dg
 
 from edxorg.tracking_logs import NORMALIZED_KEY, PARTITIONS
 from lakehouse.settings import Settings as LakehouseSettings
-from ol_cli.demo_inputs import CourseArchive, days_in, local_path
+from ol_cli.demo_inputs import CourseArchive, days_in, last_whole_day, local_path
 from ol_orchestrate.lib.environment import Storage, project_root
 from ol_orchestrate.lib.errors import OLDataError
 from ol_orchestrate.lib.files import scratch_directory
@@ -51,11 +51,11 @@ def open_instance(storage: Storage, environ: Mapping[str, str]) -> dg.DagsterIns
 
 
 def delivered_days(source: TrackingSource, storage: Storage) -> list[str]:
-    """The days, from the source's first one on, for which logs were delivered."""
+    """The days for which logs were delivered, from the source's first one to the last that is over."""
     folder = local_path(storage.bucket_uri(source.bucket)) / source.prefix
     first = source.start_date(storage.environment).isoformat()
     paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted({day for path in paths for day in days_in(path) if day >= first})
+    return sorted({day for path in paths for day in days_in(path) if first <= day <= last_whole_day()})
 
 
 def normalize(platform: Platform, source: TrackingSource, day: str) -> None:
