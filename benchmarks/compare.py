@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/compare.py -n 5 ours='olp logs normalize …' limit='igzip -dc …'
 
-Every round runs each command once, so a machine that slows down slows all of them down. `{new}` in a command is an empty
-folder of that run. Memory is that of the whole process tree, sampled every 20 ms, shared pages counted for each process.
-Linux only.
+Every round runs each command once, so a machine that slows down slows all of them down. `{new}` in a command is an
+empty folder of that run. Memory is that of the whole process tree, sampled every 20 ms, shared pages counted for each
+process. Linux only.
 """
 
 import argparse
@@ -91,14 +91,14 @@ def main() -> None:
             if number:
                 runs[name].append(done)
     limit = list(runs.values())[-1]
-    print("| what | wall s, min / median / max | CPU s | memory MiB | wall ÷ last |\n|---|---|---|---|---|")  # noqa: T201
+    print("| what | wall s, min / median / max | CPU s | memory MiB | wall ÷ last |\n|---|---|---|---|---|")
     for name, done in runs.items():
         walls = sorted(one.wall_s for one in done)
         ratio = statistics.median(one.wall_s / other.wall_s for one, other in zip(done, limit, strict=True))
         cpu_s = statistics.median(one.cpu_s for one in done)
         memory = max(one.memory_bytes for one in done) / 2**20
         median = statistics.median(walls)
-        print(  # noqa: T201
+        print(
             f"| {name} | {walls[0]:.2f} / {median:.2f} / {walls[-1]:.2f} | {cpu_s:.2f} | {memory:.0f} | {ratio:.2f} |"
         )
 

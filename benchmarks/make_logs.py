@@ -45,7 +45,7 @@ def main() -> None:
     with wanted.output.open("ab") as file:
         for _ in range(wanted.times - 1):
             file.write(member)
-    print(f"{wanted.output}: {size_bytes * wanted.times:,} bytes of content")  # noqa: T201
+    print(f"{wanted.output}: {size_bytes * wanted.times:,} bytes of content")
 
 
 if __name__ == "__main__":

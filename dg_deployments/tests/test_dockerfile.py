@@ -62,11 +62,11 @@ def test_a_build_without_a_target_makes_a_location(stages: dict[str, Stage]) -> 
 @pytest.mark.parametrize("name", FINAL)
 def test_what_runs_is_not_root_and_says_whether_it_is_well(stages: dict[str, Stage], name: str) -> None:
     stage = stages[name]
-    assert stage.of("USER") == ["dagster"]
+    assert stage.of("USER") == ["10001"]
     assert len(stage.of("HEALTHCHECK")) == 1
     assert stage.of("CMD")[0].startswith("["), "a shell would keep the signals for itself"
     assert stage.base == "runtime"
-    assert "useradd" in stages["runtime"].of("RUN")[0]
+    assert "useradd --create-home --uid 10001" in stages["runtime"].of("RUN")[0]
 
 
 def test_dependencies_are_the_locked_ones_without_development_tools(stages: dict[str, Stage]) -> None:

@@ -39,9 +39,10 @@ def variables_read(source: str, constants: dict[str, list[str]] | None = None) -
     """
     tree = ast.parse(source)
     named = (constants or {}) | names_of_constants(tree)
+    given_on = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in keys_given_on(node)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and OURS.fullmatch(node.value):
-            yield node.value
+        if isinstance(node, ast.Constant) and OURS.fullmatch(str(node.value)) and id(node) not in given_on:
+            yield str(node.value)
         for key in keys_of_environ(node):
             yield from literal_names(key, named)
 
@@ -58,6 +59,11 @@ def keys_of_environ(node: ast.AST) -> list[ast.expr]:
         case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[owner]) if is_environ(owner):
             return [key]
     return []
+
+
+def keys_given_on(node: ast.Dict) -> list[ast.expr | None]:
+    """The variables in `{**environ, "X": ...}`: set for a child process, and not read here."""
+    return node.keys if None in node.keys else []
 
 
 def is_environ(node: ast.expr) -> bool:
@@ -168,6 +174,10 @@ def test_every_variable_has_a_sentence(repo_root: Path) -> None:
 )
 def test_the_scan_sees_every_way_of_reading(source: str) -> None:
     assert set(variables_read(source)) == {"OL_X"}
+
+
+def test_what_is_set_for_a_child_process_is_not_read() -> None:
+    assert list(variables_read("run(env={**environ, 'DBT_X': '1'})")) == []
 
 
 def test_the_scan_follows_a_constant_into_another_module() -> None:

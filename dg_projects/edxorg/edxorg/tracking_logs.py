@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -35,7 +35,6 @@ PARTITIONS = dg.DynamicPartitionsDefinition(name="edxorg_tracking_log")
 _FILE_NAME = re.compile(r"[a-z]+-(edx|edge)-events-\d{4}-\d\d-\d\d\.log\.gz")
 _INTERVAL_S = 3600
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-_EXPIRED = -1
 
 MOST_PER_TICK = 200
 """Deliveries registered by one tick; years of them are waiting when the sensor is turned on."""
@@ -60,10 +59,10 @@ class Delivery:
 def deliveries(bucket: LandingZone) -> list[Delivery]:
     """The tracking logs in the bucket, oldest delivery first. One listing, whatever their number."""
     folder = bucket.path(COLD_PREFIX)
+    if isinstance(folder, Path) and not folder.exists():
+        return []
     with storage_errors(folder, "list"):
-        found = (
-            [_delivery(folder, entry) for entry in folder.fs.ls(folder.path, detail=True)] if folder.exists() else []
-        )
+        found = [_delivery(folder, entry) for entry in folder.fs.ls(folder.path, detail=True)]
     return sorted(
         (item for item in found if _FILE_NAME.fullmatch(item.name)), key=lambda item: (item.delivered_at, item.name)
     )
@@ -166,19 +165,17 @@ def _conservation(directory: LogDirectory, file: LogFile, state: FileState) -> d
     """Hold the counts of the manifest against what is there: rows read back from the parts, records in quarantine."""
     counts = state.counts
     landed = sum(_rows_of(directory, part) for part in directory.parts(file.key))
-    kept = _records(directory, file)
+    kept = _records(directory, file) if counts.quarantined else 0
     return dg.AssetCheckResult(
         check_name=CHECK,
-        passed=counts.accounted == counts.lines
-        and landed == counts.accepted
-        and kept in (counts.quarantined, _EXPIRED),
+        passed=counts.accounted == counts.lines and landed == counts.accepted and kept in (counts.quarantined, None),
         metadata={
             "lines": counts.lines,
             "accounted": counts.accounted,
             "accepted": counts.accepted,
             "rows_landed": landed,
             "quarantined": counts.quarantined,
-            "rows_in_quarantine": "expired" if kept == _EXPIRED else kept,
+            "rows_in_quarantine": "expired" if kept is None else kept,
         },
     )
 
@@ -195,10 +192,11 @@ def _rows_of(directory: LogDirectory, part: LandedObject) -> int:
             return 0
 
 
-def _records(directory: LogDirectory, file: LogFile) -> int:
+def _records(directory: LogDirectory, file: LogFile) -> int | None:
+    """Records in quarantine; None when their time there has passed and they were removed."""
     path = directory.quarantine.path(directory.quarantine_key(file.stem))
     if not path.is_file():
-        return _EXPIRED
+        return None
     with path.open("rb") as lines:
         return sum(1 for _ in read_rows(lines, str(path)))
 

@@ -28,13 +28,15 @@ class Plugin(BasePlugin):
     def update_connection_config(
         self,
         creds: DuckDBCredentials,  # noqa: ARG002 (dbt-duckdb's signature)
-        config: dict[str, Any],  # noqa: ARG002
+        config: dict[str, Any],
     ) -> None:
-        """Make the folder, and refuse a file that another process writes in words that say who does.
+        """Make the folder, and refuse a file that another process writes, in words that say who does.
 
         Raises:
             DbtRuntimeError: The warehouse is busy, or cannot be opened.
         """
+        if config.get("access_mode") == "READ_ONLY":
+            return
         try:
             storage = Storage.from_environ(os.environ)
             ensure_data_dir(storage)

@@ -4,17 +4,19 @@
 dbt runs at import; this is where it runs. Nothing is done again when no input has changed.
 """
 
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from lakehouse.lib.dbt_sources import generated_files
 from ol_orchestrate.lib.environment import project_root
 from ol_orchestrate.lib.errors import ConfigurationError
-from ol_orchestrate.lib.files import atomic_writer
+from ol_orchestrate.lib.files import atomic_writer, scratch_directory
 from ol_orchestrate.lib.inventory import RawTable, load_inventory
 from ol_orchestrate.lib.openedx.deployments import load_deployments
 
@@ -60,6 +62,11 @@ def build(environ: Mapping[str, str]) -> list[str]:
         ConfigurationError: An input is wrong, or dbt cannot read the project; the message has what dbt said.
     """
     root, project = project_root(environ), dbt_project_dir(environ)
+    with _one_at_a_time(project):
+        return [f"wrote {path.relative_to(root)}" for path in _bring_up_to_date(project, environ)]
+
+
+def _bring_up_to_date(project: Path, environ: Mapping[str, str]) -> list[Path]:
     written = []
     for path, text in stale_files(environ).items():
         _write(path, text)
@@ -70,20 +77,35 @@ def build(environ: Mapping[str, str]) -> list[str]:
         _parse(project, environ)
         _write(stamp, digest)
         written.append(manifest)
-    return [f"wrote {path.relative_to(root)}" for path in written]
+    return written
+
+
+@contextmanager
+def _one_at_a_time(project: Path) -> Iterator[None]:
+    """Wait for another build of the same project; it may leave nothing to do."""
+    target = manifest_path(project).parent
+    target.mkdir(exist_ok=True)
+    with (target / "build.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _parse(project: Path, environ: Mapping[str, str]) -> None:
-    folders = ["--project-dir", str(project), "--profiles-dir", str(project)]
-    finished = subprocess.run(  # noqa: S603 (our own dbt, fixed arguments)
-        [dbt_executable(), "--no-use-colors", "parse", *folders],
-        env=dict(environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        raise ConfigurationError(f"dbt cannot read {project}:\n{finished.stdout}{finished.stderr}")
+    """Let dbt read the project, and put what it made in place in one step: a location may be loading meanwhile."""
+    target = manifest_path(project).parent
+    with scratch_directory(target) as scratch:
+        folders = ["--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(scratch)]
+        finished = subprocess.run(  # noqa: S603 (our own dbt, fixed arguments)
+            [dbt_executable(), "--no-use-colors", "parse", *folders],
+            env={**environ, "DBT_LOG_PATH": str(scratch)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode:
+            raise ConfigurationError(f"dbt cannot read {project}:\n{finished.stdout}{finished.stderr}")
+        for name in ("partial_parse.msgpack", "manifest.json"):
+            (scratch / name).replace(target / name)
 
 
 def _digest(project: Path) -> str:

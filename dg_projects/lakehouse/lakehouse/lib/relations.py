@@ -35,6 +35,6 @@ def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], 
     if not tables:
         return {}
     counts = " union all ".join(
-        f"select '{schema}', '{name}', count(*) from \"{schema}\".\"{name}\"" for schema, name in tables
+        f'select {number}, count(*) from "{schema}"."{name}"' for number, (schema, name) in enumerate(tables)
     )
-    return {(schema, name): count for schema, name, count in connection.execute(counts).fetchall()}
+    return {tables[number]: count for number, count in connection.execute(counts).fetchall()}

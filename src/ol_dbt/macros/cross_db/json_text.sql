@@ -13,7 +13,8 @@
 {% macro duckdb__json_text(json, path) -%}
     {%- set at = "'$.\"" ~ (path | join('"."')) ~ "\"'" -%}
     case
-        when json_type({{ json }}, {{ at }}) not in ('OBJECT', 'ARRAY') then json_extract_string({{ json }}, {{ at }})
+        when try(json_type({{ json }}, {{ at }})) not in ('OBJECT', 'ARRAY')
+            then json_extract_string({{ json }}, {{ at }})
     end
 {%- endmacro %}
 

@@ -58,7 +58,7 @@ def _inflate(inflater: igzip_lib.IgzipDecompressor, block: bytes, source: str) -
             if inflater.eof or inflater.needs_input:
                 return
             inflated = inflater.decompress(b"", READ_BYTES)
-    except igzip_lib.IsalError as error:
+    except igzip_lib.IsalError as error:  # type: ignore[misc] # its stub takes the class for an instance
         raise _damaged(source, "corrupt_gzip", f"they do not inflate ({error})") from error
 
 

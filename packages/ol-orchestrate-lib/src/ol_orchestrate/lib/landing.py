@@ -234,7 +234,9 @@ def _move(local: Path, target: Path) -> None:
             return
         temporary = temporary_sibling(target)
         try:
+            temporary.touch(mode=0o600)  # a file that is for its owner only is so while it is copied, too
             shutil.copyfile(local, temporary)
+            shutil.copymode(local, temporary)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ class LineChunks:
     def _cut(self, place: int) -> Chunk:
         """What is held up to `place` in the last block; the rest of that block is held for the next chunk."""
         last = self._held.pop()
-        pieces = (*self._held, memoryview(last)[:place])
+        pieces: tuple[bytes | memoryview, ...] = (*self._held, memoryview(last)[:place])
         first_line, first_byte = self.lines + 1, self._next_byte
         ends_in_line_end = last[place - 1 : place] == b"\n"
         self.lines += sum(piece.count(b"\n") for piece in self._held) + last.count(b"\n", 0, place)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
@@ -217,9 +217,10 @@ def _envelope_with(unknown: Sequence[str]) -> type[Envelope]:
     """`Envelope` that also takes these fields, as they are written."""
     fields = [(f"unknown_{place}", Raw, Raw(b"")) for place in range(len(unknown))]
     rename = {f"unknown_{place}": name for place, name in enumerate(unknown)}
-    return msgspec.defstruct(
+    learned = msgspec.defstruct(
         "LearnedEnvelope", fields, bases=(Envelope,), rename=rename, gc=False, forbid_unknown_fields=True, kw_only=True
     )
+    return cast("type[Envelope]", learned)
 
 
 def _text_array(values: Sequence[str | None]) -> pa.Array:

@@ -7,6 +7,7 @@ changed one replaces its rows, and a killed run is finished by the next one.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from typing import Any, Protocol
 import msgspec
 
 from ol_orchestrate.lib.conservation import LineCounts
-from ol_orchestrate.lib.files import scratch_directory
+from ol_orchestrate.lib.errors import MalformedInput
+from ol_orchestrate.lib.files import naming_full_disk, scratch_directory
 from ol_orchestrate.lib.hashing import derived_version, sha256_file
 from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
 from ol_orchestrate.lib.locks import single_writer
@@ -112,7 +114,7 @@ class LogDirectory:
 
         Raises:
             FolderBusy: another process writes into the directory.
-            RowsUnaccounted, WorkerDied: nothing of that file was published; files before it are finished.
+            RowsUnaccounted, WorkerDied, StorageFull: that file does not count as read; files before it are finished.
         """
         with self.writing():
             self._say_where_rows_go(reader.options.output_format)
@@ -161,7 +163,7 @@ class LogDirectory:
         return self.zone.read_manifest(self.directory) or Manifest(())
 
     def _current(self, file: LogFile, options: ReadOptions) -> FileState | None:
-        """The recorded state, if this content was read by this parser with these options and its parts are there."""
+        """The recorded state, if this content was read by this parser with these options and its outputs are there."""
         manifest = self._manifest()
         state = states_of(manifest).get(file.key)
         if state is None or file.path.stat().st_size != state.bytes_in:
@@ -169,10 +171,12 @@ class LogDirectory:
         with file.path.open("rb") as stream:
             same = version_of(_sha256(stream), options) == state.version
         there = all(self.zone.exists(self.at(item.key)) for item in objects_of(manifest, file.key))
+        if state.quarantined:
+            there = there and self.quarantine.exists(self.quarantine_key(file.stem))
         return state if same and there else None
 
     def _land(self, file: LogFile, reader: TrackingLogReader) -> FileState:
-        with scratch_directory(self._scratch_parent()) as scratch:
+        with scratch_directory(self._scratch_parent()) as scratch, naming_full_disk(scratch):
             with file.path.open("rb") as stream:
                 report = reader.read(stream, file.key, scratch)
             version = version_of(report.sha256, reader.options)
@@ -235,8 +239,19 @@ def _join(directory: str, key: str) -> str:
 
 
 def states_of(manifest: Manifest) -> dict[str, FileState]:
-    """The sources a manifest knows, by key."""
-    return msgspec.convert(manifest.notes.get("files", {}), dict[str, FileState])
+    """The sources a manifest knows, by key.
+
+    Raises:
+        MalformedInput: the manifest was written by a version that kept other facts.
+    """
+    try:
+        return msgspec.convert(manifest.notes.get("files", {}), dict[str, FileState])
+    except msgspec.ValidationError as error:
+        message = (
+            f"The manifest keeps what became of each log in a form this version does not know ({error}). Nothing was "
+            "changed. Normalize the logs into an empty folder instead."
+        )
+        raise MalformedInput(message, source="manifest.json", reason="bad_manifest") from error
 
 
 def objects_of(manifest: Manifest, source: str) -> tuple[LandedObject, ...]:
@@ -275,9 +290,18 @@ def total(outcomes: Iterable[FileOutcome]) -> LineCounts:
 
 
 def search(folder: Path) -> list[LogFile]:
-    """The logs below a folder: every `*.log*` file, by relative path. Links are not followed."""
-    found = sorted(path for path in folder.rglob("*.log*") if path.is_file() and not path.is_symlink())
+    """The logs below a folder: every `*.log*` file, by relative path; no links, and nothing that was written here."""
+    found = sorted(
+        path
+        for path in folder.rglob("*.log*")
+        if path.is_file() and not path.is_symlink() and not _WRITTEN_BY_US.search(path.name)
+    )
     return [LogFile(key, stem_of(key), path) for path in found for key in [path.relative_to(folder).as_posix()]]
+
+
+_WRITTEN_BY_US = re.compile(
+    r"\.[0-9a-f]{12}\.(\d+|replay-[0-9a-f]{12})\.(parquet|jsonl\.gz)$|" + re.escape(SUFFIX) + "$|^\\..*\\.tmp$"
+)
 
 
 def stem_of(key: str) -> str:

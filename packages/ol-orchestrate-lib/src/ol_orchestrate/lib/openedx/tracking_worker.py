@@ -6,6 +6,7 @@ program are enough (no fork of a process that may have threads, no shared memory
 """
 
 import gc
+import os
 import queue
 import sys
 import threading
@@ -111,7 +112,8 @@ def main() -> None:
     """Run as a worker. Rows live and die by reference count, so the cycle collector would only cost time."""
     gc.disable()
     pa.set_memory_pool(pa.system_memory_pool())
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    # Not `sys.stdin`: an interpreter that ends after a failure aborts while a thread still waits in that.
+    serve(os.fdopen(sys.stdin.fileno(), "rb", closefd=False), sys.stdout.buffer)
 
 
 if __name__ == "__main__":

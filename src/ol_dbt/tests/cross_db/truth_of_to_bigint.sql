@@ -1,0 +1,27 @@
+-- Whole numbers of up to 18 digits, as Open edX writes ids.
+with truth (
+    input, expected
+) as (
+    values
+    (null, null),
+    ('', null),
+    ('7', 7),
+    ('-7', -7),
+    ('+7', 7),
+    ('7.0', null),
+    (' 7', null),
+    ('123456789012345678', 123456789012345678),
+    ('12345678901234567890', null),
+    ('٧', null)
+),
+
+answers as (
+    select
+        cast(input as varchar) as input,
+        cast(expected as bigint) as expected,
+        {{ to_bigint('input') }} as answer
+    from truth
+)
+
+select * from answers
+where answer is distinct from expected
