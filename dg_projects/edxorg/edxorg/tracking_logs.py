@@ -165,7 +165,7 @@ def _conservation(directory: LogDirectory, file: LogFile, state: FileState) -> d
     """Hold the counts of the manifest against what is there: rows read back from the parts, records in quarantine."""
     counts = state.counts
     landed = sum(_rows_of(directory, part) for part in directory.parts(file.key))
-    kept = _records(directory, file) if counts.quarantined else 0
+    kept = _records(directory, file)
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=counts.accounted == counts.lines and landed == counts.accepted and kept in (counts.quarantined, None),
@@ -175,7 +175,7 @@ def _conservation(directory: LogDirectory, file: LogFile, state: FileState) -> d
             "accepted": counts.accepted,
             "rows_landed": landed,
             "quarantined": counts.quarantined,
-            "rows_in_quarantine": "expired" if kept is None else kept,
+            "rows_in_quarantine": kept,
         },
     )
 
@@ -192,11 +192,10 @@ def _rows_of(directory: LogDirectory, part: LandedObject) -> int:
             return 0
 
 
-def _records(directory: LogDirectory, file: LogFile) -> int | None:
-    """Records in quarantine; None when their time there has passed and they were removed."""
+def _records(directory: LogDirectory, file: LogFile) -> int:
     path = directory.quarantine.path(directory.quarantine_key(file.stem))
     if not path.is_file():
-        return None
+        return 0
     with path.open("rb") as lines:
         return sum(1 for _ in read_rows(lines, str(path)))
 

@@ -266,7 +266,7 @@ class TestAsset:
 
         assert check(world.materialize())[0] is False
 
-    def test_a_quarantine_whose_time_has_passed_is_no_fault(self, world):
+    def test_a_quarantine_that_was_removed_is_written_again(self, world):
         world.deliver()
         world.tick()
         world.materialize()
@@ -276,7 +276,7 @@ class TestAsset:
         passed, found = check(world.materialize())
 
         assert passed
-        assert found["rows_in_quarantine"] == "expired"
+        assert found["rows_in_quarantine"] == 1
 
     def test_rows_that_came_out_of_quarantine_are_another_version(self, world, monkeypatch):
         world.deliver(lines=[b'{"time": "2026/03/02", "username": "a"}'])

@@ -163,7 +163,7 @@ def test_json_lines(log: Path, output: Path) -> None:
     assert [record["event"] for record in records] == ['{"id": 1}', "{}"]
     assert [record["context"] for record in records] == ['{"user_id":3}', None]
     found = duckdb.sql(
-        f"select username, time::timestamp::varchar, event->>'id', context->>'user_id' from read_json('{part}')"  # noqa: S608
+        f"select username, time::timestamp::varchar, event->>'id', context->>'user_id' from read_json('{part}')"
     )
     assert found.fetchall() == [
         ("ana", "2014-05-15 13:00:21.764674", "1", "3"),
@@ -267,6 +267,30 @@ def test_two_runs_at_once(log: Path, output: Path) -> None:
     assert done.stdout == ""
     assert f"process {os.getpid()} is doing that already" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_log_that_is_there_plain_and_compressed_is_two_logs(log: Path, output: Path) -> None:
+    log.with_name(f"{log.name}.gz").write_bytes(gzip.compress(LOG))
+    found = report(log.parent, "--output", output)
+    assert (found["files"], found["accepted"]) == (2, 4)
+    assert len(list(output.glob("*.parquet"))) == 2
+
+
+def test_a_full_disk_ends_the_run_and_says_so_in_the_report_too(log: Path, tmp_path: Path) -> None:
+    code = (
+        "import ol_orchestrate.lib.openedx.tracking_landing as t; from ol_orchestrate.lib.errors import StorageFull\n"
+    )
+    code += "def full(*_, **__): raise StorageFull('No room left', path='x')\nt.LogDirectory._land = full\n"
+    code += "from ol_cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "logs", "normalize", str(log), "--output", str(tmp_path / "o2"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["files"] == 0
+    assert done.stderr == "olp: No room left\n"
 
 
 def test_a_folder_of_an_older_version(log: Path, output: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ol_cli.progress import progress
-from ol_orchestrate.lib.errors import ConfigurationError
+from ol_orchestrate.lib.errors import ConfigurationError, MalformedInput, OLDataError
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.openedx.tracking_engine import DEFAULT_WORKERS, ReadOptions, TrackingLogReader
 from ol_orchestrate.lib.openedx.tracking_landing import FileOutcome, LogDirectory, LogFile, search, stem_of, total
@@ -83,14 +83,19 @@ def _named(path: Path) -> LogFile:
 def _normalize(
     directory: LogDirectory, files: list[LogFile], reader: TrackingLogReader
 ) -> tuple[list[FileOutcome], list[str]]:
-    """What became of each file, and what failed; one file's failure does not keep the others waiting."""
+    """What became of each file, and what failed; one bad file does not keep the others waiting."""
     outcomes: list[FileOutcome] = []
     failures: list[str] = []
-    for file in progress(files):
-        try:
-            outcomes.extend(directory.normalize([file], reader))
-        except OSError as error:
-            failures.append(f"Reading {file.key}: {error}. Nothing of it was written.")
+    with directory.writing():
+        for file in progress(files):
+            try:
+                outcomes.append(directory.bring_up_to_date(file, reader))
+            except OSError as error:
+                failures.append(f"Reading {file.key}: {error}. Nothing of it was written.")
+            except OLDataError as error:
+                failures.append(error.message)
+                if not isinstance(error, MalformedInput):  # a full disk or a dead worker: the rest would fare no better
+                    break
     failures.extend(outcome.state.damage for outcome in outcomes if outcome.state.damage)
     return outcomes, failures
 

@@ -50,11 +50,16 @@
     end
 {%- endmacro %}
 
-{# Which fact a canonical event name belongs to: `video`, `problem`, `discussion`, `navigation` or `other`. #}
-{% macro event_domain(event_name) -%}
+{#
+    Which fact an event belongs to: `video`, `problem`, `discussion`, `navigation` or `other`. What the browser says of a
+    problem is not counted: the server says it again, with the result, and a submission is to be one event.
+#}
+{% macro event_domain(event_name, event_source) -%}
     case
         {%- for domain, names in event_domains().items() %}
-        when {{ event_name }} in ('{{ names | join("', '") }}') then '{{ domain }}'
+        when
+            {{ event_name }} in ('{{ names | join("', '") }}')
+            {%- if domain == 'problem' %} and {{ event_source }} in ('server', 'task') {%- endif %} then '{{ domain }}'
         {%- endfor %}
         when {{ event_name }} like 'edx.forum.%' then 'discussion'
         else 'other'

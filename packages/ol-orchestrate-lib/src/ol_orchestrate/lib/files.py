@@ -2,7 +2,9 @@
 
 import errno
 import os
+import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ from typing import IO
 from ol_orchestrate.lib.errors import StorageFull
 from ol_orchestrate.lib.hashing import canonical_json
 
+_SCRATCH_PREFIX = "ol-scratch-"
+_DAY_S = 86_400
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -35,8 +39,16 @@ def scratch_directory(parent: Path | None = None) -> Iterator[Path]:
     """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="ol-scratch-", dir=parent, ignore_cleanup_errors=True) as directory:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX, dir=parent, ignore_cleanup_errors=True) as directory:
         yield Path(directory)
+
+
+def remove_old_scratch(parent: Path) -> None:
+    """Remove the scratch directories of runs that were killed: those not touched for a day."""
+    yesterday_s = time.time() - _DAY_S
+    for left in parent.glob(f"{_SCRATCH_PREFIX}*"):
+        if left.stat().st_mtime < yesterday_s:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ class Readable(Protocol):
 def inflated_blocks(stream: Readable, source: str) -> Iterator[bytes]:
     """Blocks of the content of a gzip stream (members joined), or of a plain one: its first bytes say which.
 
-    Everything that can be read is given out before a fault is reported. An empty stream gives nothing.
+    What was read before a fault is given out first, but for the block of `READ_BYTES` that the fault lies in. An empty
+    stream gives nothing.
 
     Raises:
         MalformedInput: the gzip data end too early or do not inflate; `reason` is `truncated_gzip` or `corrupt_gzip`.

@@ -100,6 +100,16 @@ class LandingZone:
         with storage_errors(path, "look for"):
             return path.is_file()
 
+    def names(self, directory: str) -> list[str]:
+        """Names of the objects directly in a directory, sorted; none when it is not there. One listing."""
+        path = self.path(directory)
+        with storage_errors(path, "list"):
+            try:
+                found = cast("list[str]", path.fs.ls(path.path, detail=False))
+            except FileNotFoundError:
+                return []
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+
     def remove(self, key: str) -> None:
         """Remove an object; nothing happens when it is not there."""
         path = self.path(key)

@@ -134,6 +134,7 @@ def test_hostile_members_are_refused_and_their_siblings_kept(
         (packed({"a": b"1" * 512}, tarfile.PAX_FORMAT)[:1024] + b"?" * 512, "damaged"),
         (packed({"a": b"1" * 512}, tarfile.PAX_FORMAT)[:1100], "damaged"),
     ],
+    ids=["text", "web page", "zip", "gzipped web page", "cut tar", "cut gzip", "bad header", "cut header"],
 )
 def test_what_cannot_be_read_as_a_whole_is_refused_as_a_whole(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "course.tar.gz"
@@ -143,7 +144,7 @@ def test_what_cannot_be_read_as_a_whole_is_refused_as_a_whole(tmp_path: Path, co
     assert failure.value.reason == reason
 
 
-@pytest.mark.parametrize("content", [b"", bytes(512), bytes(10240)])
+@pytest.mark.parametrize("content", [b"", bytes(512), bytes(10240)], ids=["empty", "one block", "tape record"])
 def test_an_archive_of_nothing_has_no_members(content: bytes) -> None:
     assert list(reader(content)) == []
 

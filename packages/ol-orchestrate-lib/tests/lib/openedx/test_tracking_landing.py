@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -283,6 +284,31 @@ def test_a_killed_process_leaves_nothing_that_counts(tmp_path: Path, directory: 
     assert [path.name for path in (tmp_path / "out").rglob("*.parquet")]
     assert [outcome.written for outcome in run(directory, sources)] == [True, True]
     assert rows(directory) == EXPECTED
+
+
+def test_parts_of_a_killed_run_do_not_outlive_a_changed_input(
+    tmp_path: Path, directory: LogDirectory, sources: Path
+) -> None:
+    folders = [str(folder) for folder in (sources, tmp_path / "out", tmp_path / "bad")]
+    subprocess.run([sys.executable, "-c", KILL_BEFORE_THE_MANIFEST, *folders], check=False)
+    orphans = list((tmp_path / "out").rglob("*.parquet"))
+    for path in sources.rglob("*.gz"):
+        path.write_bytes(gzip.compress(log(b"new"), mtime=0))
+    run(directory, sources)
+    assert orphans
+    assert not [path for path in orphans if path.exists()]
+    assert [name for _, _, name in rows(directory)] == ["new", "new"]
+
+
+def test_what_a_killed_run_left_in_scratch_goes_after_a_day(
+    tmp_path: Path, directory: LogDirectory, sources: Path
+) -> None:
+    scratch = tmp_path / "out" / ".scratch"
+    for name, age_s in (("ol-scratch-old", 90_000), ("ol-scratch-new", 60)):
+        (scratch / name).mkdir(parents=True)
+        os.utime(scratch / name, (time.time() - age_s,) * 2)
+    run(directory, sources)
+    assert [path.name for path in scratch.iterdir()] == ["ol-scratch-new"]
 
 
 def test_two_runs_at_once(tmp_path: Path, directory: LogDirectory, sources: Path) -> None:

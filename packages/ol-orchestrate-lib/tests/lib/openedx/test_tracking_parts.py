@@ -132,7 +132,7 @@ def test_json_lines_are_one_gzip_member_without_a_time_in_it(tmp_path: Path) -> 
 def test_duckdb_reads_it(tmp_path: Path, output_format: OutputFormat) -> None:
     path = write(tmp_path / "0", output_format, [batch(1, 3)])
     reader = "read_parquet" if output_format is OutputFormat.PARQUET else "read_json"
-    found = duckdb.sql(f"select line_number, time::timestamp, event->>'a' from {reader}('{path}') order by 1")  # noqa: S608
+    found = duckdb.sql(f"select line_number, time::timestamp, event->>'a' from {reader}('{path}') order by 1")
     assert found.fetchall() == [(number, datetime(2014, 5, 15, 13, 0, 21), "1") for number in (1, 2, 3)]  # noqa: DTZ001
 
 

@@ -22,7 +22,7 @@ select
     occurred_at,
     cast(occurred_at as date) as event_date,
     event_name,
-    {{ event_domain('event_name') }} as event_domain,
+    {{ event_domain('event_name', 'event_source') }} as event_domain,
     event_source,
     event,
     context,

@@ -9,7 +9,7 @@ from ol_orchestrate.lib.environment import Storage
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.object_store import storage_errors
 from ol_orchestrate.lib.openedx.deployments import TrackingSource
-from ol_orchestrate.lib.openedx.tracking_landing import READER, LogDirectory, LogFile, stem_of
+from ol_orchestrate.lib.openedx.tracking_landing import READER, LogDirectory, LogFile, stems_of
 
 
 class LogDay:
@@ -42,8 +42,7 @@ class LogDay:
         The host's directory stays in the output, so that equal base names of two hosts do not collide. Where a log was
         delivered plain and again compressed, the compressed one keeps its suffix for the same reason.
         """
-        keys = set(self._of_this_day())
-        return [self._log_file(key, stem=key if stem_of(key) in keys else stem_of(key)) for key in sorted(keys)]
+        return [self._log_file(key, stem) for key, stem in stems_of(set(self._of_this_day()))]
 
     def _log_file(self, below: str, stem: str) -> LogFile:
         key = f"{self.source.prefix}/{below}"

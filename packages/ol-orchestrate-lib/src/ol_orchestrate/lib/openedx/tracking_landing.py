@@ -8,17 +8,17 @@ changed one replaces its rows, and a killed run is finished by the next one.
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import msgspec
 
 from ol_orchestrate.lib.conservation import LineCounts
 from ol_orchestrate.lib.errors import MalformedInput
-from ol_orchestrate.lib.files import naming_full_disk, scratch_directory
+from ol_orchestrate.lib.files import naming_full_disk, remove_old_scratch, scratch_directory
 from ol_orchestrate.lib.hashing import derived_version, sha256_file
 from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
 from ol_orchestrate.lib.locks import single_writer
@@ -27,6 +27,7 @@ from ol_orchestrate.lib.openedx.tracking_engine import FileReport, ReadOptions, 
 from ol_orchestrate.lib.quarantine import SUFFIX, QuarantineDescriptor, write_descriptor
 
 READER = "tracking_logs"
+SCRATCH = ".scratch"
 
 
 class Openable(Protocol):
@@ -117,13 +118,20 @@ class LogDirectory:
             RowsUnaccounted, WorkerDied, StorageFull: that file does not count as read; files before it are finished.
         """
         with self.writing():
-            self._say_where_rows_go(reader.options.output_format)
             for file in files:
-                state = self._current(file, reader.options)
-                if state is None:
-                    yield FileOutcome(file, self._land(file, reader), written=True)
-                else:
-                    yield FileOutcome(file, state, written=False)
+                yield self.bring_up_to_date(file, reader)
+
+    def bring_up_to_date(self, file: LogFile, reader: TrackingLogReader) -> FileOutcome:
+        """Read one file unless it was read before, as it is. For callers that are `writing`.
+
+        Raises:
+            RowsUnaccounted, WorkerDied, StorageFull: the file does not count as read.
+        """
+        self._say_where_rows_go(reader.options.output_format)
+        state = self._current(file, reader.options)
+        if state is not None:
+            return FileOutcome(file, state, written=False)
+        return FileOutcome(file, self._land(file, reader), written=True)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -137,6 +145,7 @@ class LogDirectory:
             yield
             return
         with single_writer(root / self.directory):
+            remove_old_scratch(root / SCRATCH)
             yield
 
     def _say_where_rows_go(self, output_format: str) -> None:
@@ -221,8 +230,15 @@ class LogDirectory:
         files = {name: msgspec.to_builtins(known) for name, known in states_of(manifest).items()}
         files[source] = msgspec.to_builtins(state)
         self.zone.write_manifest(self.directory, Manifest(objects, {**manifest.notes, "files": files}))
-        for gone in {item.key for item in mine} - {item.key for item in parts}:
-            self.zone.remove(self.at(gone))
+        for key in self._written_parts(*mine, *parts) - {item.key for item in objects}:
+            self.zone.remove(self.at(key))
+
+    def _written_parts(self, *known: LandedObject) -> set[str]:
+        """All parts of the sources of these that are there: those too that a killed run published and never recorded."""
+        stems = {_PART.sub("", item.key) for item in known}
+        folders = {str(PurePosixPath(stem).parent) for stem in stems}
+        keys = {str(PurePosixPath(folder, name)) for folder in folders for name in self.zone.names(self.at(folder))}
+        return {key for key in keys if _PART.search(key) and _PART.sub("", key) in stems}
 
     def at(self, key: str) -> str:
         """A key of this directory as a key of the zone."""
@@ -231,7 +247,7 @@ class LogDirectory:
     def _scratch_parent(self) -> Path | None:
         """A place on the landing zone's own disk, where publishing is a rename; None for object stores."""
         root = self.zone.root
-        return root / ".scratch" if isinstance(root, Path) else None
+        return root / SCRATCH if isinstance(root, Path) else None
 
 
 def _join(directory: str, key: str) -> str:
@@ -296,14 +312,21 @@ def search(folder: Path) -> list[LogFile]:
         for path in folder.rglob("*.log*")
         if path.is_file() and not path.is_symlink() and not _WRITTEN_BY_US.search(path.name)
     )
-    return [LogFile(key, stem_of(key), path) for path in found for key in [path.relative_to(folder).as_posix()]]
+    paths = {path.relative_to(folder).as_posix(): path for path in found}
+    return [LogFile(key, stem, paths[key]) for key, stem in stems_of(paths)]
 
 
-_WRITTEN_BY_US = re.compile(
-    r"\.[0-9a-f]{12}\.(\d+|replay-[0-9a-f]{12})\.(parquet|jsonl\.gz)$|" + re.escape(SUFFIX) + "$|^\\..*\\.tmp$"
-)
+_PART = re.compile(r"\.[0-9a-f]{12}\.(\d+|replay-[0-9a-f]{12})\.(parquet|jsonl\.gz)$")
+"""How the name of a part goes on after its source's stem: version, number, format."""
+
+_WRITTEN_BY_US = re.compile(_PART.pattern + "|" + re.escape(SUFFIX) + "$|^\\..*\\.tmp$")
 
 
 def stem_of(key: str) -> str:
     """A log's key without the suffix of its compression."""
     return key.removesuffix(".gz")
+
+
+def stems_of(keys: Collection[str]) -> list[tuple[str, str]]:
+    """Keys in order, each with its stem; of a log that is there plain and compressed, the compressed one keeps all."""
+    return [(key, key if stem_of(key) in keys and stem_of(key) != key else stem_of(key)) for key in sorted(keys)]
