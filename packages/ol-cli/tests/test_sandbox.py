@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from ol_cli import sandbox
 from ol_cli.main import cli
 from ol_sandbox.dirt import DirtKind
+from ol_sandbox.faults.kinds import FaultKind
 
 
 def run(*arguments: object, **environ: str) -> Result:
@@ -113,3 +114,34 @@ def test_progress_is_shown_once_it_takes_long(tmp_path: Path, monkeypatch: pytes
     result = run("build", "--days", 1, "--output", tmp_path, "--json")
     assert "writing truth.json" in result.stderr
     assert json.loads(result.stdout)["days"] == 1
+
+
+class TestBreak:
+    def test_the_record_is_printed_and_kept(self, tmp_path: Path) -> None:
+        run("build", "--days", 1, "--output", tmp_path)
+        result = run("break", "log-cut-line", "--output", tmp_path, "--json")
+        assert result.exit_code == 0
+        record = json.loads(result.stdout)
+        assert json.loads((tmp_path / "faults.json").read_bytes()) == {"faults": [record]}
+        assert (record["kind"], record["reason"]) == ("log-cut-line", "not_json")
+
+    def test_a_person_reads_what_broke_where_and_how_to_repair_it(self, tmp_path: Path) -> None:
+        run("build", "--days", 1, "--output", tmp_path)
+        told = run("break", "log-joined-lines", "--output", tmp_path).stdout
+        assert "tracking.log" in told
+        assert ", line " in told
+        assert "two_objects" in told
+        assert "olp sandbox build" in run("break", "package-cut", "--output", tmp_path).stdout
+
+    def test_the_kinds_are_listed(self) -> None:
+        result = run("break", "--list")
+        assert result.exit_code == 0
+        assert [line.split()[0] for line in result.stdout.splitlines()] == [kind.value for kind in FaultKind]
+
+    def test_nothing_to_break_is_one(self, tmp_path: Path) -> None:
+        result = run("break", "log-cut-line", "--output", tmp_path)
+        assert result.exit_code == 1
+        assert "Build one with" in result.stderr
+
+    def test_an_unknown_kind_is_two(self, tmp_path: Path) -> None:
+        assert run("break", "everything", "--output", tmp_path).exit_code == 2

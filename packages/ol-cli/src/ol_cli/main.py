@@ -14,6 +14,7 @@ GROUPS = {
     "olx": "read course archives",
     "quarantine": "list, show and replay rows that could not be read",
     "sandbox": "build the synthetic university",
+    "trino": "Trino over Iceberg on this machine",
 }
 
 

@@ -1,4 +1,4 @@
-"""`olp sandbox`: make the synthetic university."""
+"""`olp sandbox`: make the synthetic university, and break it."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from ol_orchestrate.lib.errors import OLDataError
 from ol_sandbox.build import TRUTH, Built, Progress
 from ol_sandbox.build import build as build_sandbox
 from ol_sandbox.dirt import DirtKind
+from ol_sandbox.faults.injection import NotBuiltError, inject
+from ol_sandbox.faults.kinds import MEANINGS, FaultKind
 from ol_sandbox.recipe import SIZES, Recipe
 from ol_sandbox.writer import OutputBusyError
 
@@ -57,6 +59,39 @@ def build(
     click.echo(json.dumps(summary) if as_json else _table(summary))
 
 
+def _list_faults(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        click.echo("\n".join(f"{kind:<24}{MEANINGS[kind].meaning}" for kind in FaultKind))
+        context.exit()
+
+
+@group.command("break")
+@click.argument("kind", metavar="KIND", type=click.Choice(tuple(kind.value for kind in FaultKind)))
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Directory.  [default: OL_DATA_DIR]")
+@click.option("--json", "as_json", is_flag=True, help="Print the fault's record as one JSON object.")
+@click.option(
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_faults, help="Show the kinds of faults."
+)
+def break_(kind: str, output: Path | None, *, as_json: bool) -> None:
+    """Inject one more fault into a built sandbox, and note it in faults.json; truth.json stays what was true before.
+
+    `olp sandbox build` with the same options puts everything right again.
+    """
+    try:
+        record = inject(FaultKind(kind), output or _data_dir()).record
+    except OLDataError as error:
+        raise click.UsageError(error.message) from error
+    except (OSError, OutputBusyError, NotBuiltError, ValueError) as error:
+        raise click.ClickException(f"Nothing was broken: {error}") from error
+    click.echo(json.dumps(record) if as_json else _fault(record))
+
+
+def _fault(record: dict[str, Any]) -> str:
+    where = f", line {record['line_number']}" if "line_number" in record else f": {record['detail']}"
+    must = f"a reader must quarantine it as {record['reason']}" if record["reason"] else "a reader must say so"
+    return f"{record['meaning']}\n{record['path']}{where}\n{must}; repair: {record['repair']}"
+
+
 def _dirt(without: tuple[str, ...]) -> frozenset[DirtKind]:
     return frozenset(kind for kind in DirtKind if "all" not in without and kind not in without)
 
@@ -83,6 +118,8 @@ def _summary(built: Built, seconds: float) -> dict[str, Any]:
         **built.truth["recipe"],
         "platforms": platforms,
         "courses": len(built.truth["courses"]),
+        "databases": len(built.truth["databases"]),
+        "packages": len(built.truth["packages"]),
         "changed": len(built.changed),
         "removed": len(built.removed),
         "seconds": round(seconds, 2),
@@ -100,12 +137,13 @@ def _table(summary: dict[str, Any]) -> str:
         "".join([f"{name:<12}", *(f"{counts[column]:>12,}" for column in _COLUMNS)])
         for name, counts in summary["platforms"].items()
     )
+    holdings = f"{summary['courses']} course archives, {summary['databases']} databases, {summary['packages']} packages"
     dirt = f"{len(summary['dirt'])} of {len(DirtKind)} kinds of dirt"
     return "\n".join(
         [
             header,
             *rows,
-            f"{summary['courses']} course archives; {dirt}; seed {summary['seed']}",
+            f"{holdings}; {dirt}; seed {summary['seed']}",
             f"{summary['changed']} files written, {summary['removed']} removed, in {summary['seconds']} s",
             f"What is true of them: {summary['truth']}",
         ]

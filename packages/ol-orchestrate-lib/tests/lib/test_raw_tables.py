@@ -1,4 +1,4 @@
-# ruff: noqa: S608, S311, DTZ001 (statements of the test's own names; seeded chance; DuckDB's times have no zone)
+# ruff: noqa: S311, DTZ001 (statements of the test's own names; seeded chance; DuckDB's times have no zone)
 import hashlib
 import json
 import pickle

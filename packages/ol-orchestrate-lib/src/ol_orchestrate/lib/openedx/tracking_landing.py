@@ -234,7 +234,7 @@ class LogDirectory:
             self.zone.remove(self.at(key))
 
     def _written_parts(self, *known: LandedObject) -> set[str]:
-        """All parts of the sources of these that are there: those too that a killed run published and never recorded."""
+        """All parts of these sources that are there: those too that a killed run published and never recorded."""
         stems = {_PART.sub("", item.key) for item in known}
         folders = {str(PurePosixPath(stem).parent) for stem in stems}
         keys = {str(PurePosixPath(folder, name)) for folder in folders for name in self.zone.names(self.at(folder))}
