@@ -46,9 +46,10 @@ def normalize(
     """
     started = time.monotonic()
     files = _files(inputs)
-    rows = LandingZone((quarantine or output / "quarantine").absolute())
-    directory = LogDirectory(LandingZone(output.absolute()), "", rows)
     with TrackingLogReader(ReadOptions(output_format=output_format), workers) as reader:
+        reader.expect(max(file.path.stat().st_size for file in files))
+        rows = LandingZone((quarantine or output / "quarantine").absolute())
+        directory = LogDirectory(LandingZone(output.absolute()), "", rows)
         outcomes, failures = _normalize(directory, files, reader)
     for failure in failures:
         click.echo(f"olp: {failure}", err=True)

@@ -274,13 +274,13 @@ def test_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_a_worker_killed_before_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = Worker.finish
+    report = Worker.report
 
     def killed_first(worker: Worker) -> object:
         os.kill(worker._process.pid, signal.SIGKILL)
-        return finish(worker)
+        return report(worker)
 
-    monkeypatch.setattr(Worker, "finish", killed_first)
+    monkeypatch.setattr(Worker, "report", killed_first)
     with TrackingLogReader(ReadOptions()) as reader, pytest.raises(WorkerDied, match="signal 9"):
         reader.read(io.BytesIO(LARGE), "k", tmp_path)
 

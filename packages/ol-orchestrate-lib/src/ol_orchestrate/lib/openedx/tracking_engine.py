@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol, Self
 from ol_orchestrate.lib.conservation import LineCounts
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.inflate import inflated_blocks
-from ol_orchestrate.lib.lines import Chunk, LineChunks, LongLine
+from ol_orchestrate.lib.lines import CHUNK_BYTES, Chunk, LineChunks, LongLine
 from ol_orchestrate.lib.openedx.tracking import COMMENTS, PARSER_VERSION, FilterRule, Reason
 from ol_orchestrate.lib.openedx.tracking_tasks import ShareReport, ShareTask, Worker
 from ol_orchestrate.lib.quarantine import SUFFIX, QuarantinedRow, QuarantineFile, read_rows
@@ -76,8 +76,11 @@ class Reader(Protocol):
     def add(self, chunk: Chunk) -> None:
         """Read whole lines."""
 
-    def finish(self) -> ShareReport:
-        """Close the outputs and say what they hold."""
+    def end(self) -> None:
+        """Say that this was the file's last chunk."""
+
+    def report(self) -> ShareReport:
+        """What the closed outputs hold."""
 
 
 class TrackingLogReader:
@@ -98,6 +101,15 @@ class TrackingLogReader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._exit.close()
+
+    def expect(self, size_bytes: int) -> None:
+        """Start the workers now if a file of this size will want them; they load while the caller prepares."""
+        if size_bytes > INLINE_CHUNKS * CHUNK_BYTES:
+            self._start_workers()
+
+    def _start_workers(self) -> None:
+        while len(self._workers) < self._worker_count:
+            self._workers.append(self._exit.enter_context(Worker()))
 
     def read(self, stream: BinaryIO, source_file: str, directory: Path) -> FileReport:
         """Normalize one file into an empty local directory, which stays the caller's to remove.
@@ -131,7 +143,9 @@ class TrackingLogReader:
         readers = self._readers(source_file, directory, small=len(first) < INLINE_CHUNKS)
         for reader, chunk in zip(cycle(readers), chain(first, coming), strict=False):
             reader.add(chunk)
-        return [reader.finish() for reader in readers]
+        for reader in readers:  # all are told before one is waited for: they write their last rows side by side
+            reader.end()
+        return [reader.report() for reader in readers]
 
     def _readers(self, source_file: str, directory: Path, *, small: bool) -> list[Reader]:
         options = self.options
@@ -143,8 +157,7 @@ class TrackingLogReader:
             from ol_orchestrate.lib.openedx.tracking_worker import Share  # loads Arrow, which workers load for us
 
             return [Share(tasks[0])]
-        while len(self._workers) < self._worker_count:
-            self._workers.append(self._exit.enter_context(Worker()))
+        self._start_workers()
         for worker, task in zip(self._workers, tasks, strict=True):
             worker.begin(task)
         return list(self._workers)

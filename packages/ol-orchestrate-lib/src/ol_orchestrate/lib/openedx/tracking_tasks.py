@@ -96,11 +96,13 @@ class Worker:
         """Hand over whole lines; waits while the worker has enough to do."""
         self._send(Frame.CHUNK, chunk.pieces, chunk.first_line, chunk.first_byte)
 
-    def finish(self) -> ShareReport:
-        """End the file and wait for the worker's report."""
+    def end(self) -> None:
+        """Say that this was the file's last chunk."""
         self._send(Frame.END, ())
-        answer = self._read_line()
-        return msgspec.json.decode(answer, type=ShareReport)
+
+    def report(self) -> ShareReport:
+        """Wait until the worker has finished the file."""
+        return msgspec.json.decode(self._read_line(), type=ShareReport)
 
     def _read_line(self) -> bytes:
         answer = bytearray()
@@ -116,10 +118,7 @@ class Worker:
     ) -> None:
         header = FRAME.pack(kind, first_line, first_byte, sum(map(len, pieces)))
         try:
-            for piece in (header, *pieces):
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[self._input.write(rest) :]
+            _write_all(self._input.fileno(), [memoryview(piece) for piece in (header, *pieces)])
         except BrokenPipeError:
             raise self._died() from None
 
@@ -130,3 +129,16 @@ class Worker:
             f"A worker that read tracking logs {found}; nothing of the file was published. Signal 9 is most often the "
             "kernel short of memory: each worker takes about 150 MB. What it printed stands above. Run this again."
         )
+
+
+_MOST_PIECES = 1024  # of one call, on every system
+
+
+def _write_all(file: int, pieces: list[memoryview]) -> None:
+    """Write all pieces in as few calls as the pipe allows: each call wakes the reader."""
+    while pieces:
+        written = os.writev(file, pieces[:_MOST_PIECES])
+        while pieces and written >= len(pieces[0]):
+            written -= len(pieces.pop(0))
+        if pieces:
+            pieces[0] = pieces[0][written:]

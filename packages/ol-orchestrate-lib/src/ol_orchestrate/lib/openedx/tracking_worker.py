@@ -50,10 +50,13 @@ class Share:
         self._refused[line.reason] += 1
         self._quarantine.add(quarantined_row(self._task.source_file, line))
 
-    def finish(self) -> ShareReport:
-        """Close both files and say what they hold."""
+    def end(self) -> None:
+        """Close both files."""
         self._part.close()
         self._quarantine.close()
+
+    def report(self) -> ShareReport:
+        """What the closed files hold."""
         tally = self._reader.tally
         has_part = self._part.rows > 0
         return ShareReport(
@@ -104,7 +107,8 @@ def serve(stream: BinaryIO, answers: BinaryIO) -> None:
             case Frame.CHUNK if share:
                 share.add(Chunk((payload,), first_line, first_byte))
             case Frame.END if share:
-                answers.write(msgspec.json.encode(share.finish()) + b"\n")
+                share.end()
+                answers.write(msgspec.json.encode(share.report()) + b"\n")
                 answers.flush()
 
 
