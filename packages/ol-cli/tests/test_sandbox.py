@@ -116,6 +116,14 @@ def test_progress_is_shown_once_it_takes_long(tmp_path: Path, monkeypatch: pytes
     assert json.loads(result.stdout)["days"] == 1
 
 
+def test_progress_is_a_line_every_two_seconds_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(range(100_000))
+    monkeypatch.setattr(sandbox.time, "monotonic", lambda: next(ticks) * 0.1)
+    lines = run("build", "--days", 1, "--output", tmp_path).stderr.splitlines()
+    files = sum(path.is_file() and ".sandbox" not in path.parts for path in tmp_path.rglob("*"))
+    assert len(lines) == files // 21
+
+
 class TestBreak:
     def test_the_record_is_printed_and_kept(self, tmp_path: Path) -> None:
         run("build", "--days", 1, "--output", tmp_path)

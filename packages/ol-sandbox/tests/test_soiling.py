@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from ol_sandbox.delivery import log_files
-from ol_sandbox.dirt import CATALOGUE, DirtKind, Verdict
+from ol_sandbox.dirt import CATALOGUE, OF_DATABASES, OF_PACKAGES, DirtKind, Verdict
 from ol_sandbox.recipe import Recipe
 from ol_sandbox.registry import Registry
 from ol_sandbox.truth import Truth
 
 ALL = frozenset(DirtKind)
-OF_LOGS = ALL - {DirtKind.BROKEN_MEMBER}
+OF_LOGS = ALL - {DirtKind.BROKEN_MEMBER} - OF_DATABASES - OF_PACKAGES
 FORMS = {DirtKind.EVENT_AS_TEXT, DirtKind.EVENT_URL_ENCODED, DirtKind.EVENT_CUT}
 
 

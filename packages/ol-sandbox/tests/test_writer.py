@@ -75,3 +75,34 @@ def test_files_are_readable_by_others(tmp_path: Path) -> None:
     with SandboxWriter.open(tmp_path) as writer, writer.place("a.txt") as file:
         file.write(b"x")
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def write_half(writer: SandboxWriter) -> None:
+    with writer.place_path("a/c") as scratch:
+        scratch.write_bytes(b"half")
+        raise InterruptedError
+
+
+def test_a_path_is_placed_whole_or_not_at_all(tmp_path: Path) -> None:
+    with SandboxWriter.open(tmp_path) as writer:
+        with writer.place_path("a/b") as scratch:
+            assert not scratch.exists()
+            scratch.write_bytes(b"new")
+        with pytest.raises(InterruptedError):
+            write_half(writer)
+        with writer.scratch_path() as scratch:
+            scratch.write_bytes(b"nobody's")
+        assert not scratch.exists()
+    assert writer.changed == ["a/b"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and ".sandbox" not in path.parts] == ["b"]
+
+
+def test_adding_leaves_what_is_there_and_the_next_build_takes_the_addition_away(tmp_path: Path) -> None:
+    with SandboxWriter.open(tmp_path) as writer, writer.place("first") as file:
+        file.write(b"1")
+    with SandboxWriter.adding(tmp_path) as writer, writer.place("second") as file:
+        file.write(b"2")
+    assert (tmp_path / "first").exists()
+    with SandboxWriter.open(tmp_path) as writer, writer.place("first") as file:
+        file.write(b"1")
+    assert (writer.changed, writer.removed) == ([], ["second"])

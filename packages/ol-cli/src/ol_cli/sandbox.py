@@ -101,11 +101,15 @@ def _data_dir() -> Path:
 
 
 def _progress(started: float) -> Progress:
-    """Says what is being written, once it takes long enough for somebody to wonder."""
+    """Says what is being written, every two seconds once it takes long enough for somebody to wonder."""
+    last, files = started, 0
 
     def show(path: str) -> None:
-        if time.monotonic() - started > _PATIENCE_S:
-            click.echo(f"writing {path}", err=True)
+        nonlocal last, files
+        files += 1
+        if (now := time.monotonic()) - last > _PATIENCE_S:
+            last = now
+            click.echo(f"{files} files in {now - started:.0f} s, writing {path}", err=True)
 
     return show
 

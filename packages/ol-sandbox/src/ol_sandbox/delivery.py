@@ -1,7 +1,7 @@
 """Which line ends up in which file: log days, hosts, rotation, late arrivals and overlaps."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zlib import crc32
@@ -20,6 +20,7 @@ _IDLE_HOST = "lms-web-3"
 
 
 type _LinesByHost = defaultdict[str, list[Line]]
+type Observer = Callable[[list[Event]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,21 @@ class LogFile:
     dirt: frozenset[DirtKind]
 
 
-def log_files(registry: Registry, platform: Platform) -> Iterator[LogFile]:
-    """The files of one platform, by day and host. Holds one day of events at a time."""
+def log_files(registry: Registry, platform: Platform, observe: Observer = lambda _events: None) -> Iterator[LogFile]:
+    """The files of one platform, by day and host. Holds one day of events at a time.
+
+    Args:
+        registry: The institution.
+        platform: Whose files.
+        observe: Called with what happened on a day, by time and before anything is soiled, ahead of the day's files.
+    """
     running_on: list[Event] = []
     yesterday: _LogDay | None = None
     for day in registry.recipe.log_days:
         _, end = platform.log_window(day)
-        events = sorted([*running_on, *events_of(registry, platform, day)], key=lambda event: event.at)
+        happened = events_of(registry, platform, day)
+        observe(happened)
+        events = sorted([*running_on, *happened], key=lambda event: event.at)
         running_on = [event for event in events if event.at >= end]
         log_day = _LogDay(registry.recipe, platform, day, yesterday)
         log_day.place([event for event in events if event.at < end])

@@ -60,6 +60,19 @@ class DirtKind(StrEnum):
 
     BROKEN_MEMBER = "broken_member"
 
+    AIRBYTE_DUPLICATE = "airbyte_duplicate"
+    RETIRED_USER = "retired_user"
+    LITERAL_NULL = "literal_null"
+    PADDED_NAME = "padded_name"
+
+    TSV_SPECIALS = "tsv_specials"
+    TSV_LITERAL_NULL = "tsv_literal_null"
+    HEADER_ONLY_TABLE = "header_only_table"
+    ZERO_BYTE_TABLE = "zero_byte_table"
+    UNKNOWN_MEMBER = "unknown_member"
+    CUT_TARBALL = "cut_tarball"
+    ENCRYPTED_MEMBER = "encrypted_member"
+
 
 @dataclass(frozen=True, slots=True)
 class Dirt:
@@ -123,6 +136,17 @@ CATALOGUE: dict[DirtKind, Dirt] = {
     DirtKind.GZIP_MEMBERS: _accepted("the file is several gzip members joined (counted in files)"),
     DirtKind.EMPTY_FILE: _accepted("a file of zero bytes (counted in files)"),
     DirtKind.BROKEN_MEMBER: _accepted("a course archive's member is cut XML (counted in members)"),
+    DirtKind.AIRBYTE_DUPLICATE: _accepted("an older state of a row, with an older _airbyte_extracted_at (in rows)"),
+    DirtKind.RETIRED_USER: _accepted("an account whose name and address were replaced by hashes (in accounts)"),
+    DirtKind.LITERAL_NULL: _accepted("the text null where a database means nothing (in fields)"),
+    DirtKind.PADDED_NAME: _accepted("a person's name with repeated blanks (in rows)"),
+    DirtKind.TSV_SPECIALS: _accepted("a table's field with tab, CR, LF, quotes and backslashes (in fields)"),
+    DirtKind.TSV_LITERAL_NULL: _accepted("a table's text field that really says NULL (in fields)"),
+    DirtKind.HEADER_ONLY_TABLE: _accepted("a table of a package without a row (in members)"),
+    DirtKind.ZERO_BYTE_TABLE: _accepted("a table of a package without even a header (in members)"),
+    DirtKind.UNKNOWN_MEMBER: _accepted("a member of a package that nobody announced (in members)"),
+    DirtKind.CUT_TARBALL: _accepted("a course archive inside a package that breaks off (in members)"),
+    DirtKind.ENCRYPTED_MEMBER: _accepted("a member of a package that is encrypted with OpenPGP (in members)"),
 }
 """Every kind, once; dirt of files and archives is counted in the unit its meaning names."""
 
@@ -156,3 +180,19 @@ TIME_FORMS = (
     DirtKind.TIME_EPOCH_FRACTION,
 )
 """Ways to write a time other than ISO 8601 with microseconds and +00:00."""
+
+OF_DATABASES = frozenset(
+    {DirtKind.AIRBYTE_DUPLICATE, DirtKind.RETIRED_USER, DirtKind.LITERAL_NULL, DirtKind.PADDED_NAME}
+)
+OF_PACKAGES = frozenset(
+    {
+        DirtKind.TSV_SPECIALS,
+        DirtKind.TSV_LITERAL_NULL,
+        DirtKind.HEADER_ONLY_TABLE,
+        DirtKind.ZERO_BYTE_TABLE,
+        DirtKind.UNKNOWN_MEMBER,
+        DirtKind.CUT_TARBALL,
+        DirtKind.ENCRYPTED_MEMBER,
+    }
+)
+"""What is wrong outside logs; the broken member of a course archive is the only kind that is in neither."""

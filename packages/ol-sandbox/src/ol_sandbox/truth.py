@@ -1,15 +1,16 @@
 """Counts what is so, from the plan and never from what was written: the numbers a mart has to equal."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import UTC, date
+from datetime import date
+from typing import Protocol
 
 from ol_sandbox.courses import BlockType, Run
 from ol_sandbox.delivery import LogFile
-from ol_sandbox.dirt import CATALOGUE, DirtKind, Verdict
-from ol_sandbox.events import Event, Family
+from ol_sandbox.dirt import CATALOGUE, DirtKind
 from ol_sandbox.lines import Line
 from ol_sandbox.platforms import Platform
+from ol_sandbox.schema import Table
+from ol_sandbox.tallies import LineCount, PlatformTruth
 from ol_sandbox.tracking import form_dirt
 
 DEFINITIONS = {
@@ -22,132 +23,24 @@ DEFINITIONS = {
     "facts": "by_learners of each fct_activity__<family>_events; mobile video events count by their event_type",
     "late": "distinct events that arrived in the file of a later day",
     "blank_usernames": "distinct events with no username, or a null or empty one",
+    "course_blocks": "blocks in the answer of a site's blocks API, the root included",
+    "packages": "for each run of a weekly package: rows of each table, blocks of the structure, posts of the forum; "
+    "odd: members that are not plain, by what is odd about them",
+    "reports": "rows of each report of the partner portal, the header not counted",
+    "databases": "rows of each table of each source database; older_states: the same rows again, extracted earlier",
     "activity": "fct_activity__course_day: by_learners events that name a course, in the context or else in the path",
 }
 
 
-@dataclass(slots=True)
-class Tally:
-    """One count in three strictnesses."""
+class CountedRows(Protocol):
+    """A database that counted its rows as it was filled."""
 
-    events: int = 0
-    distinct: int = 0
-    by_learners: int = 0
-
-    def add(self, event: Event, *, is_duplicate: bool) -> None:
-        """Count one accepted event."""
-        self.events += 1
-        self.distinct += not is_duplicate
-        self.by_learners += not is_duplicate and event.visit.account is not None
-
-    def as_json(self) -> dict[str, int]:
-        """The three counts by name."""
-        return {"events": self.events, "distinct": self.distinct, "by_learners": self.by_learners}
-
-
-@dataclass(slots=True)
-class LineCount:
-    """How the lines of one file, or of several, add up."""
-
-    lines: int = 0
-    blank: int = 0
-    events: int = 0
-    quarantined: Counter[str] = field(default_factory=Counter)
-    filtered: Counter[str] = field(default_factory=Counter)
-
-    def add(self, line: Line) -> None:
-        """Count one line by its fate."""
-        self.lines += 1
-        match line.fate.verdict:
-            case Verdict.ACCEPTED:
-                self.events += 1
-            case Verdict.BLANK:
-                self.blank += 1
-            case Verdict.QUARANTINED:
-                self.quarantined[line.fate.reason] += 1
-            case Verdict.FILTERED:
-                self.filtered[line.fate.reason] += 1
-
-    def as_json(self) -> dict[str, object]:
-        """The counts, reasons by name."""
-        return {
-            "lines": self.lines,
-            "blank": self.blank,
-            "events": self.events,
-            "quarantined": dict(sorted(self.quarantined.items())),
-            "filtered": dict(sorted(self.filtered.items())),
-        }
-
-
-class PlatformTruth:
-    """Everything counted about one platform. Memory grows with learners, runs and days, not with events."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.total = LineCount()
-        self.files = 0
-        self.counts: Counter[str] = Counter()
-        self.days: defaultdict[str, Tally] = defaultdict(Tally)
-        self.types: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
-        self.families: Counter[Family] = Counter()
-        self.activity: Counter[tuple[str, str]] = Counter()
-        self.learners: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-
-    def add(self, log_file: LogFile, line: Line) -> None:
-        """Count one line of one file."""
-        self.total.add(line)
-        if line.is_accepted:
-            (event,) = line.events
-            self._add_event(log_file.day, event, is_duplicate=line.dirt is DirtKind.DUPLICATE)
-
-    def _add_event(self, file_day: date, event: Event, *, is_duplicate: bool) -> None:
-        day = str(event.at.astimezone(UTC).date())
-        self.days[day].add(event, is_duplicate=is_duplicate)
-        self.types[event.name, event.source.value].add(event, is_duplicate=is_duplicate)
-        self.counts["duplicates"] += is_duplicate
-        if is_duplicate:
-            return
-        window_start, _ = self.platform.log_window(file_day)
-        self.counts["distinct"] += 1
-        self.counts["late"] += event.at < window_start
-        self.counts["blank_usernames"] += event.visit.account is None
-        if event.visit.account is not None:
-            self._add_learner_event(day, event, event.visit.account.username)
-
-    def _add_learner_event(self, day: str, event: Event, username: str) -> None:
-        if event.family is not None:
-            self.families[event.family] += 1
-        if event.visit.run is not None:
-            key = (event.visit.run.course_id, day)
-            self.activity[key] += 1
-            self.learners[key].add(username)
-
-    def as_json(self) -> dict[str, object]:
-        """The platform's part of truth.json."""
-        types: dict[str, dict[str, object]] = {}
-        for (name, source), tally in sorted(self.types.items()):
-            types.setdefault(name, {})[source] = tally.as_json()
-        return {
-            "files": self.files,
-            **self.total.as_json(),
-            **{key: self.counts[key] for key in ("distinct", "duplicates", "late", "blank_usernames")},
-            "days": {day: tally.as_json() for day, tally in sorted(self.days.items())},
-            "event_types": types,
-            "facts": {family.value: self.families[family] for family in Family},
-            "activity": self._activity(),
-        }
-
-    def _activity(self) -> dict[str, object]:
-        course_days = [
-            {"course_id": course_id, "day": day, "learners": len(self.learners[course_id, day]), "events": events}
-            for (course_id, day), events in sorted(self.activity.items())
-        ]
-        return {
-            "rows": sum(len(learners) for learners in self.learners.values()),
-            "events": sum(self.activity.values()),
-            "learners": len(set().union(*self.learners.values())),
-            "course_days": course_days,
-        }
+    name: str
+    tables: dict[str, Table]
+    rows: Counter[str]
+    repeated: Counter[str]
+    literal_nulls: int
+    padded_names: int
 
 
 class Truth:
@@ -157,7 +50,12 @@ class Truth:
         self.platforms = {platform.name: PlatformTruth(platform) for platform in platforms}
         self.files: dict[str, dict[str, object]] = {}
         self.courses: list[dict[str, object]] = []
-        self.dirt: dict[str, Counter[DirtKind]] = {platform.name: Counter() for platform in platforms}
+        self.dirt: defaultdict[str, Counter[DirtKind]] = defaultdict(Counter, {p.name: Counter() for p in platforms})
+        self.databases: dict[str, dict[str, object]] = {}
+        self.blocks: dict[str, dict[str, object]] = {}
+        self.packages: dict[str, dict[str, object]] = {}
+        self.reports: dict[str, dict[str, object]] = {}
+        self.answers: dict[str, object] = {}
 
     def add_log_file(self, log_file: LogFile) -> None:
         """Count a planned file and all its lines; a copy is listed, and counted nowhere else."""
@@ -197,6 +95,31 @@ class Truth:
             }
         )
 
+    def add_database(self, path: str, counted: CountedRows, platform: str) -> None:
+        """Count a database as it was filled, its empty tables too."""
+        tables = {
+            name: {"raw_table": table.raw_name, "rows": counted.rows[name], "older_states": counted.repeated[name]}
+            for name, table in sorted(counted.tables.items())
+        }
+        self.databases[path] = {"database": counted.name, "rows": counted.rows.total(), "tables": tables}
+        dirt = self.dirt[platform]
+        dirt[DirtKind.AIRBYTE_DUPLICATE] += counted.repeated.total()
+        dirt[DirtKind.LITERAL_NULL] += counted.literal_nulls
+        dirt[DirtKind.PADDED_NAME] += counted.padded_names
+
+    def add_package(self, path: str, day: date, runs: list[dict[str, object]], odd: Counter[DirtKind]) -> None:
+        """Count a weekly package: what it holds of each run, and what is odd in it."""
+        self.packages[f"sources/{path}"] = {"day": str(day), "runs": runs}
+        self.dirt["edxorg"].update(odd)
+
+    def add_blocks(self, path: str, platform: str, course_id: str, blocks: int) -> None:
+        """Count what a site's blocks API answers for one run."""
+        self.blocks[path] = {"platform": platform, "course_id": course_id, "blocks": blocks}
+
+    def add_report(self, path: str, raw_table: str, rows: int) -> None:
+        """Count a report of the partner portal."""
+        self.reports[f"sources/{path}"] = {"raw_table": raw_table, "rows": rows}
+
     def as_json(self, recipe: dict[str, object]) -> dict[str, object]:
         """Everything counted, under the recipe that made it."""
         return {
@@ -206,11 +129,16 @@ class Truth:
             "platforms": {name: platform.as_json() for name, platform in self.platforms.items()},
             "courses": self.courses,
             "dirt": {kind.value: self._dirt(kind) for kind in DirtKind},
+            "databases": self.databases,
+            "course_blocks": self.blocks,
+            "packages": self.packages,
+            "reports": self.reports,
+            "answers": self.answers,
         }
 
     def _dirt(self, kind: DirtKind) -> dict[str, object]:
         entry = CATALOGUE[kind]
-        by_platform = {name: counts[kind] for name, counts in self.dirt.items()}
+        by_platform = {name: n[kind] for name, n in self.dirt.items() if name in self.platforms or n[kind]}
         return {
             "meaning": entry.meaning,
             "verdict": entry.verdict.value,

@@ -44,6 +44,18 @@ class SandboxWriter:
         Raises:
             OutputBusyError: Another build writes here.
         """
+        with cls.adding(output) as writer:
+            yield writer
+            writer.remove_stale()
+
+    @classmethod
+    @contextmanager
+    def adding(cls, output: Path) -> Iterator["SandboxWriter"]:
+        """The same for who changes or adds a file or two: what earlier builds left stays, until the next build.
+
+        Raises:
+            OutputBusyError: Another build writes here.
+        """
         writer = cls(output)
         with (writer._home / "lock").open("w") as lock:
             try:
@@ -53,7 +65,6 @@ class SandboxWriter:
                 raise OutputBusyError(message) from error
             writer._clear_scratch()
             yield writer
-            writer._remove_stale()
             writer._clear_scratch()
 
     @contextmanager
@@ -70,6 +81,22 @@ class SandboxWriter:
         self._announce(path)
         self._publish(Path(name), place)
         self.written.add(path)
+
+    @contextmanager
+    def place_path(self, path: str) -> Iterator[Path]:
+        """The same for what can only be written to by name: a path where nothing is yet."""
+        scratch = Path(tempfile.mkdtemp(dir=self._scratch)) / "file"
+        yield scratch
+        self._announce(path)
+        self._publish(scratch, self.output / path)
+        self.written.add(path)
+
+    @contextmanager
+    def scratch_path(self) -> Iterator[Path]:
+        """A path where nothing is yet, for what nobody is delivered."""
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
+        yield folder / "file"
+        shutil.rmtree(folder)
 
     def remove(self, path: str) -> None:
         """Take a file away if it is there."""
@@ -90,7 +117,8 @@ class SandboxWriter:
         scratch.replace(place)
         self.changed.append(place.relative_to(self.output).as_posix())
 
-    def _remove_stale(self) -> None:
+    def remove_stale(self) -> None:
+        """Take away what earlier builds wrote and this one did not."""
         for path in sorted(self._known - self.written):
             # The journal is a file that people can edit: nothing outside the output is ours to remove.
             if (self.output / path).resolve().is_relative_to(self.output.resolve()):

@@ -1,1 +1,1 @@
-"""The business of the institution: who people are, what they took and earned, what they paid, and the dean's answers."""
+"""The business of the institution: people, what they took, earned and paid, and the dean's answers."""

@@ -94,7 +94,9 @@ def is_seeker(seed: int, person: int) -> bool:
 def build_participations(registry: Registry, terms: tuple[Term, ...]) -> dict[str, tuple[Participation, ...]]:
     """Everybody's terms by platform, in the order of enrolment. The current ones are those of the registry."""
     return {
-        platform.name: _participations(registry, platform.name, [term for term in terms if term.platform == platform.name])
+        platform.name: _participations(
+            registry, platform.name, [term for term in terms if term.platform == platform.name]
+        )
         for platform in registry.platforms
     }
 
@@ -127,7 +129,9 @@ def _participation(seed: int, number: int, at: datetime, account: Account, term:
     solved = [attempt for attempt in done if attempt.is_correct]
     needed = -(-len(term.graded) // 2)
     passed_at = solved[needed - 1].at if len(solved) >= needed else None
-    change = "" if passed_at or not term.is_past else chance.choice(("", "", "", "", "unenrolled", "refunded", "deferred"))
+    change = (
+        "" if passed_at or not term.is_past else chance.choice(("", "", "", "", "unenrolled", "refunded", "deferred"))
+    )
     if change == "refunded" and mode != "verified":
         change = "unenrolled"
     return Participation(

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -55,6 +55,8 @@ DISCOUNTS = (
     Discount(3, "SYNTH-TWENTY", "dollars-off", 2000, "sales"),
     Discount(4, "SYNTH-FLAT", "fixed-price", 2500, "financial-assistance"),
 )
+DISCOUNTS_OF = {"mitxonline": DISCOUNTS, "xpro": tuple(d for d in DISCOUNTS if d.kind != "fixed-price")}
+"""What each shop knows: xPRO has no fixed prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,7 @@ def build_orders(seed: int, participations: Iterable[Participation]) -> tuple[Or
 
 
 def _numbered(order: Order, number: int) -> Order:
-    reference = f"{order.term.platform}-synthetic-{number}"
-    return Order(
-        number,
-        order.account,
-        order.term,
-        order.participation,
-        order.at,
-        order.state,
-        order.discount,
-        order.paid_cents,
-        reference,
-        order.payments,
-    )
+    return replace(order, id=number, reference=f"{order.term.platform}-synthetic-{number}")
 
 
 def _orders(seed: int, taken: Participation) -> Iterator[Order]:
@@ -128,14 +118,14 @@ def _failed(chance: random.Random, taken: Participation) -> Order:
 def _paid(chance: random.Random, taken: Participation) -> Order:
     """Paid minutes before the enrolment; given back a fortnight later where that is how it ended."""
     at = taken.at - timedelta(seconds=chance.randrange(30, 300))
-    discount = chance.choice(DISCOUNTS) if chance.random() < 0.3 else None
+    discount = chance.choice(DISCOUNTS_OF[taken.term.platform]) if chance.random() < 0.3 else None
     cents = discount.price(taken.term.price_cents) if discount else taken.term.price_cents
-    payments = [Payment(at + timedelta(seconds=5), cents, is_refund=False)] if cents else []
+    payments = [Payment(at, cents, is_refund=False)] if cents else []
     state = OrderState.FULFILLED
     if taken.change_status == "refunded":
         state = OrderState.REFUNDED
         payments += [Payment(at + timedelta(days=14), cents, is_refund=True)] if cents else []
-    elif cents and taken.term.is_past and chance.random() < 0.03:
+    elif taken.term.platform == "mitxonline" and cents and taken.term.is_past and chance.random() < 0.03:
         state = OrderState.PARTIALLY_REFUNDED
         payments.append(Payment(min(at + timedelta(days=20), GRADED_AT), cents // 2, is_refund=True))
     return Order(0, taken.account, taken.term, taken, at, state, discount, cents, "", tuple(payments))

@@ -14,7 +14,12 @@ GRADED_AT = datetime(2026, 2, 28, 6, tzinfo=UTC)
 
 _CURRENT_ENDS_AT = datetime(2026, 6, 1, tzinfo=UTC)
 _LENGTH = timedelta(weeks=14)
-_PRICES_CENTS = {"mitxonline": (4900, 9900, 14900), "xpro": (59900, 99900, 245000), "edxorg": (4900, 9900), "mitx": (0,)}
+_PRICES_CENTS = {
+    "mitxonline": (4900, 9900, 14900),
+    "xpro": (59900, 99900, 245000),
+    "edxorg": (4900, 9900),
+    "mitx": (0,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Term:
         id: Within the platform's application.
         is_past: Whether it was over before the first log; certificates come from these.
         price_cents: Of a verified seat, US dollars.
-        graded: The blocks that count for the grade, in course order.
+        sections: The graded sections in course order: key, and the problems in each.
     """
 
     id: int
@@ -56,7 +61,12 @@ class Term:
     ends_at: datetime
     is_past: bool
     price_cents: int
-    graded: tuple[Block, ...]
+    sections: tuple[tuple[str, tuple[Block, ...]], ...]
+
+    @property
+    def graded(self) -> tuple[Block, ...]:
+        """The blocks that count for the grade, in course order."""
+        return tuple(problem for _, problems in self.sections for problem in problems)
 
     @property
     def course_id(self) -> str:
@@ -88,6 +98,13 @@ def build_terms(registry: Registry) -> tuple[Term, ...]:
     return tuple(terms)
 
 
+def edge_term(seed: int) -> Term:
+    """The run that is tried out on edge, edX.org's other site."""
+    offering = Offering("edxorg", "SynthX", "SYN.900x", "TRY1", datetime(2026, 1, 5, 14, tzinfo=UTC))
+    run = build_run(seed, offering)
+    return _term(seed, 1, Course(1, "edxorg", "SynthX", "SYN.900x", run.title, old_form=False), run)
+
+
 def _platform_terms(seed: int, runs: Iterable[Run]) -> list[Term]:
     courses: dict[tuple[str, str, bool], Course] = {}
     terms: list[Term] = []
@@ -111,7 +128,11 @@ def _term(seed: int, number: int, course: Course, run: Run) -> Term:
         ends_at=offering.starts_at + _LENGTH if is_past else _CURRENT_ENDS_AT,
         is_past=is_past,
         price_cents=_price(seed, offering),
-        graded=tuple(block for block in run.root.below(BlockType.PROBLEM) if block.graded),
+        sections=tuple(
+            (run.usage_key(section), section.below(BlockType.PROBLEM))
+            for section in run.root.below(BlockType.SEQUENTIAL)
+            if section.graded
+        ),
     )
 
 
