@@ -20,11 +20,13 @@ OLP = Path(sys.executable).with_name("olp")
 FACTS = ("video", "problem", "discussion", "navigation")
 
 
-def demo(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def olp(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "OL_DATA_DIR": str(data_dir), **variables}
-    return subprocess.run(
-        [OLP, "demo", *arguments], env=environ, text=True, capture_output=True, timeout=240, check=False
-    )
+    return subprocess.run([OLP, *arguments], env=environ, text=True, capture_output=True, timeout=280, check=False)
+
+
+def demo(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return olp(data_dir, "demo", "--size", "tiny", *arguments, **variables)
 
 
 def summary_of(data_dir: Path) -> dict[str, Any]:
@@ -32,11 +34,25 @@ def summary_of(data_dir: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "data"
     finished = demo(folder)
     assert finished.returncode == 0, finished.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as it is without any option."""
+    folder = tmp_path_factory.mktemp("small") / "data"
+    finished = olp(folder, "demo")
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+@pytest.fixture(scope="module", params=["tiny", "small"])
+def data_dir(request: pytest.FixtureRequest) -> Path:
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -185,23 +201,23 @@ def test_a_folder_of_another_format_is_refused(tmp_path: Path) -> None:
 # ── from here on the demo's files are changed ──
 
 
-def test_a_second_demo_writes_no_object(data_dir: Path) -> None:
-    finished = demo(data_dir)
+def test_a_second_demo_writes_no_object(tiny: Path) -> None:
+    finished = demo(tiny)
     assert finished.returncode == 0, finished.stderr
-    assert summary_of(data_dir)["objects_written"] == 0
+    assert summary_of(tiny)["objects_written"] == 0
 
 
-def test_exactly_the_dependents_of_a_change_are_rewritten(data_dir: Path) -> None:
-    before = summary_of(data_dir)
-    outline = next((data_dir / "landing" / "xpro" / "openedx" / "processed_data").rglob("course_outline/*/*.jsonl"))
+def test_exactly_the_dependents_of_a_change_are_rewritten(tiny: Path) -> None:
+    before = summary_of(tiny)
+    outline = next((tiny / "landing" / "xpro" / "openedx" / "processed_data").rglob("course_outline/*/*.jsonl"))
     content = outline.read_bytes()
     outline.unlink()
-    log = max((data_dir / "sources" / "xpro-qa-edxapp-tracking" / "logs").rglob("*.gz"), key=lambda p: p.stat().st_size)
+    log = max((tiny / "sources" / "xpro-qa-edxapp-tracking" / "logs").rglob("*.gz"), key=lambda p: p.stat().st_size)
     lines = gzip.decompress(log.read_bytes()).removesuffix(b"\n")  # one file of the sandbox does not end in a line end
     log.write_bytes(gzip.compress(lines + b"\nthis line is no event\n", mtime=0))
-    finished = demo(data_dir)
+    finished = demo(tiny)
     assert finished.returncode == 0, finished.stderr
-    after = summary_of(data_dir)
+    after = summary_of(tiny)
     assert outline.read_bytes() == content
     assert after["lines"] == before["lines"] + 1
     assert after["quarantined"] == before["quarantined"] + 1
@@ -211,10 +227,31 @@ def test_exactly_the_dependents_of_a_change_are_rewritten(data_dir: Path) -> Non
     assert after["marts"] == before["marts"]
 
 
-def test_clean_removes_everything(data_dir: Path) -> None:
-    (data_dir / "mine.txt").write_text("kept")
-    assert demo(data_dir, "--clean").returncode == 0
-    assert [path.name for path in data_dir.iterdir() if path.name != "FORMAT"] == ["mine.txt"]
+def test_a_fault_is_shown_counted_and_gone_with_its_cause(tiny: Path) -> None:
+    before = summary_of(tiny)
+    for kind in ("log-cut-line", "log-cut-gzip"):
+        assert olp(tiny, "sandbox", "break", kind).returncode == 0
+    broken = demo(tiny)
+    assert broken.returncode == 1, "a damaged file fails its run, and the others are done"
+    assert "the gzip data are damaged" in broken.stderr
+    found = summary_of(tiny)
+    assert found["quarantined"] > before["quarantined"]
+    assert len(found["failures"]) == 1
+    assert found["tests_failed"] == 0
+    replayed = olp(tiny, "quarantine", "replay")
+    assert f"0 rows landed, {found['quarantined']} stay in quarantine." in replayed.stdout
+    assert olp(tiny, "sandbox", "build", "--size", "tiny").returncode == 0, "the files are delivered again, whole"
+    assert demo(tiny).returncode == 0
+    repaired = summary_of(tiny)
+    # The line that an earlier test appended is gone with the fault.
+    assert (repaired["lines"], repaired["accepted"]) == (before["lines"] - 1, before["accepted"])
+    assert repaired["marts"] == before["marts"]
+
+
+def test_clean_removes_everything(tiny: Path) -> None:
+    (tiny / "mine.txt").write_text("kept")
+    assert demo(tiny, "--clean").returncode == 0
+    assert [path.name for path in tiny.iterdir() if path.name != "FORMAT"] == ["mine.txt"]
 
 
 def test_own_files_take_the_place_of_invented_ones(tmp_path: Path, sample_data: Path) -> None:

@@ -12,10 +12,12 @@ from rich.table import Table
 from ol_cli import demo_summary
 from ol_orchestrate.lib.environment import Storage, ensure_data_dir
 from ol_orchestrate.lib.errors import ConfigurationError
+from ol_sandbox.recipe import SIZES
 
 WRITTEN = (
     "sources",
     "truth.json",
+    "faults.json",
     ".sandbox",
     "landing",
     "quarantine",
@@ -34,12 +36,14 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--logs", type=_FOLDER, help="Your own tracking logs instead of invented ones.")
 @click.option("--courses", type=_FOLDER, help="Your own course archives instead of invented ones.")
 @click.option("--site", default="mitxonline", show_default=True, help="The site your own files are taken for.")
+@click.option("--size", type=click.Choice(tuple(SIZES)), default="small", show_default=True, help="Of the university.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the invented university.")
 @click.option("--clean", is_flag=True, help="Remove everything the demo wrote, and do nothing else.")
-def group(logs: Path | None, courses: Path | None, site: str, seed: int, *, clean: bool) -> None:
+def group(logs: Path | None, courses: Path | None, site: str, size: str, seed: int, *, clean: bool) -> None:
     """Build a small university, run the platform on it, and say what came of it.
 
-    Again, and only what has changed is done again.
+    Again, and only what has changed is done again. Exit code: 0 every input was read to its end, 1 one was damaged (the
+    others are done), 2 usage or configuration.
     """
     storage = Storage.from_environ(os.environ)
     if not storage.environment.is_local:
@@ -52,10 +56,13 @@ def group(logs: Path | None, courses: Path | None, site: str, seed: int, *, clea
     # The definitions take seconds to load, and --help and --clean need none of them.
     from ol_cli.demo_run import Wanted, run
 
-    summary = run(storage, Wanted(logs, courses, site, seed), Console(stderr=True))
+    summary = run(storage, Wanted(logs, courses, site, size, seed), Console(stderr=True))
     path = storage.data_dir / "demo" / "summary.json"
     demo_summary.write(summary, path)
     _show(demo_summary.rows(summary), storage, path)
+    for failure in summary.failures:
+        click.echo(f"olp: {failure}", err=True)
+    raise SystemExit(1 if summary.failures else 0)
 
 
 def _clean(storage: Storage) -> None:

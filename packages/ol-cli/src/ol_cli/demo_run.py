@@ -19,6 +19,7 @@ from ol_cli import demo_inputs, demo_summary
 from ol_cli.demo_inputs import CourseArchive
 from ol_cli.demo_steps import (
     Platform,
+    StepFailed,
     build_warehouse,
     delivered_days,
     extract_course,
@@ -37,17 +38,18 @@ from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.openedx.deployments import Deployment, Deployments, load_deployments
 from ol_sandbox.build import build as build_sandbox
 from ol_sandbox.build import recipe_of
-from ol_sandbox.recipe import Recipe
+from ol_sandbox.recipe import SIZES, Recipe
 from openedx.definitions import defs as openedx
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to read: a person's folders where given, else the sandbox of a seed. `site` is whose the given files are."""
+    """What to read: a person's folders where given, else the sandbox. `site` is whose the given files are."""
 
     logs: Path | None
     courses: Path | None
     site: str
+    size: str
     seed: int
 
 
@@ -56,7 +58,7 @@ def run(storage: Storage, wanted: Wanted, console: Console) -> Summary:
 
     Raises:
         ConfigurationError: there is no such site, or a given folder holds nothing to read.
-        StepFailed: a run failed; what ran before it stays.
+        StepFailed: the warehouse could not be built; what ran before it stays.
     """
     deployments = load_deployments(os.environ)
     summary, started = Summary(), time.monotonic()
@@ -97,6 +99,14 @@ class _Steps:
                 yield from self._progress.track(items, description=name)
 
     @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Keep a failed run for the summary: one damaged file is no reason to show nothing of the others."""
+        try:
+            yield
+        except StepFailed as failure:
+            self._summary.failures.append(failure.message)
+
+    @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
         started = time.monotonic()
         yield
@@ -106,7 +116,7 @@ class _Steps:
 def _inputs(steps: _Steps, storage: Storage, deployments: Deployments, wanted: Wanted) -> list[CourseArchive]:
     site = _site(deployments, wanted.site)
     for part in steps.over("build the sandbox", _sandbox_parts(wanted)):
-        _build_sandbox(storage, wanted.seed, part)
+        _build_sandbox(storage, wanted, part)
     for folder in steps.over("take your logs", [wanted.logs] if wanted.logs else []):
         demo_inputs.stage_logs(folder, site, storage)
     if wanted.courses:
@@ -135,8 +145,9 @@ def _sandbox_parts(wanted: Wanted) -> list[str]:
             return []
 
 
-def _build_sandbox(storage: Storage, seed: int, part: str) -> None:
-    recipe = Recipe(seed, environment=storage.environment.bucket_name)
+def _build_sandbox(storage: Storage, wanted: Wanted, part: str) -> None:
+    days, environment = SIZES[wanted.size].days, storage.environment.bucket_name
+    recipe = Recipe(wanted.seed, wanted.size, days, environment=environment)
     if part == "*":
         # Once built it is the reader's to play with: a line changed there must not be changed back.
         truth = storage.data_dir / "truth.json"
@@ -156,15 +167,18 @@ def _run_logs(steps: _Steps, platform: Platform, deployments: Deployments) -> No
         for day in delivered_days(site.tracking_logs, platform.storage)
     ]
     for source, day in steps.over("normalize logs", days):
-        normalize(platform, source, day)
+        with steps.going_on():
+            normalize(platform, source, day)
     for name in steps.over("edX.org logs", register_edxorg_logs(platform)):
-        normalize_edxorg(platform, name)
+        with steps.going_on():
+            normalize_edxorg(platform, name)
 
 
 def _run_courses(steps: _Steps, platform: Platform, archives: list[CourseArchive]) -> None:
     for archive in steps.over("read courses", archives):
         land_course(platform, archive)
-        extract_course(platform, archive)
+        with steps.going_on():
+            extract_course(platform, archive)
 
 
 def _gather(summary: Summary, storage: Storage, deployments: Deployments) -> None:

@@ -36,6 +36,7 @@ class Summary:
     objects_written: int = 0
     seconds: float = 0.0
     steps_seconds: dict[str, float] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
 
 def add_logs(summary: Summary, places: Iterable[tuple[LandingZone, str]]) -> None:

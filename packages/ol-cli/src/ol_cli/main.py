@@ -12,6 +12,7 @@ GROUPS = {
     "demo": "run the whole platform on this machine",
     "logs": "normalize tracking logs",
     "olx": "read course archives",
+    "parity": "compare every model on DuckDB and on Trino",
     "quarantine": "list, show and replay rows that could not be read",
     "sandbox": "build the synthetic university",
     "trino": "Trino over Iceberg on this machine",

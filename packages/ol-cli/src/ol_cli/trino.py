@@ -65,7 +65,9 @@ def _rows(stack: TrinoStack, statement: str) -> list[list[object]]:
     import trino
 
     try:
-        with trino.dbapi.connect(host=stack.host, port=stack.port, user=stack.user, catalog=stack.catalog) as connection:
+        with trino.dbapi.connect(
+            host=stack.host, port=stack.port, user=stack.user, catalog=stack.catalog
+        ) as connection:
             cursor = connection.cursor()
             cursor.execute(statement)
             return list(cursor.fetchall())
