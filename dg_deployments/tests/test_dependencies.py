@@ -15,8 +15,8 @@ NOT_IMPORTED = {
     "boto3": "dagster-aws makes its clients; ours name its errors, which are botocore's",
     "dagster-postgres": "named by the instance files of dg_deployments",
     "dbt-duckdb": "dbt finds its adapters by itself",
+    "dbt-trino": "dbt finds its adapters by itself",
     "s3fs": "universal-pathlib finds it by the s3:// of a path",
-    "sqlalchemy": "an upper bound for dagster's own need",
 }
 # Released apart, and versioned as one with what is asked for.
 PARTS_OF = {"botocore": {"boto3"}, "dbt_common": {"dbt-core"}}

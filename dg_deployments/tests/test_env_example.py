@@ -19,8 +19,9 @@ READ_BY_OTHERS = {
 CODE = ("packages/*/src/**/*.py", "dg_projects/*/*/**/*.py", "bin/*.py", "conftest.py", "benchmarks/**/*.py")
 TEMPLATES = ("src/ol_dbt/*.yml", "src/ol_dbt/models/**/*", "src/ol_dbt/macros/**/*.sql", "dg_deployments/**/*.yaml")
 OURS = re.compile(r"(?:OL|OPENEDX|DAGSTER|DBT|VAULT)_[A-Z0-9_]+")
-# Variables of the installation itself, said in bin/_install_uv.py and bin/_bootstrap.sh.
-NOT_THE_PLATFORMS = {"PIP_INDEX_URL"}
+# Variables of the installation itself, said in bin/_install_uv.py and bin/_bootstrap.sh; of the shell; and of the
+# internal hand-over of a password.
+NOT_THE_PLATFORMS = {"PIP_INDEX_URL", "HOME", "PATH", "OL_TRINO_CATALOGUE_PASSWORD"}
 
 
 class UnknownNameError(Exception):

@@ -1,7 +1,9 @@
 """The dbt models as assets, and the copy of the warehouse that readers get after them."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, override
 
 import dagster as dg
@@ -15,11 +17,14 @@ from lakehouse.dbt_library import (
     dbt_assets,
 )
 from lakehouse.lib.relations import Relation, relations
-from lakehouse.manifest import dbt_executable
+from lakehouse.loaders import raw_table_loader
+from lakehouse.manifest import all_raw_tables, dbt_executable
 from lakehouse.settings import OWNERS, WAREHOUSE_POOL, Settings
 from ol_orchestrate.automation import AssetCondition, automation_sensor, on_new_version
 from ol_orchestrate.failures import reported_failures
 from ol_orchestrate.lib.errors import ConfigurationError
+from ol_orchestrate.lib.raw_loader import WarehouseKind
+from ol_orchestrate.lib.trino_stack import read_stack
 from ol_orchestrate.lib.warehouse import publish
 from ol_orchestrate.resources.duckdb import BoundedDuckDBResource
 
@@ -77,15 +82,40 @@ def dbt_models(settings: Settings) -> dg.AssetsDefinition:
     def full_dbt_project(
         context: dg.AssetExecutionContext, dbt: DbtProgram, duckdb: BoundedDuckDBResource
     ) -> Iterator[Any]:
+        command = ["build", "--exclude", ENGINE_TESTS, "--target", settings.dbt_target]
+        target_path = settings.storage.data_dir / "dbt"
         with reported_failures(context):
+            if settings.warehouse is WarehouseKind.ICEBERG:
+                with raw_table_loader(settings.warehouse, settings.storage, duckdb) as loader:
+                    loader.ensure_tables(all_raw_tables(os.environ))  # on DuckDB, dbt does it at its start
+                with stack_variables(settings):
+                    yield from dbt.cli(command, context=context, target_path=target_path).stream()
+                return
             with duckdb.get_connection():
                 pass  # dbt's own words for a busy warehouse reach nobody: ask first, and say who holds it
-            invocation = dbt.cli(
-                ["build", "--exclude", ENGINE_TESTS], context=context, target_path=settings.storage.data_dir / "dbt"
-            )
-            yield from _described(invocation, duckdb)
+            yield from _described(dbt.cli(command, context=context, target_path=target_path), duckdb)
 
     return full_dbt_project
+
+
+@contextmanager
+def stack_variables(settings: Settings) -> Iterator[None]:
+    """Where the Trino of this machine is, for the dbt that runs in the block; in qa and production it is set outside.
+
+    Raises:
+        ConfigurationError: Nothing says where Trino is, and none runs here.
+    """
+    if settings.dbt_target != "dev_trino" or os.environ.get("DBT_TRINO_PORT"):
+        yield
+        return
+    stack = read_stack(settings.storage.data_dir)
+    if stack is None:
+        raise ConfigurationError("OL_WAREHOUSE is 'iceberg', and Trino does not run. Type `bin/trino start`.")
+    os.environ.update({"DBT_TRINO_HOST": stack.host, "DBT_TRINO_PORT": str(stack.port)})
+    try:
+        yield
+    finally:
+        del os.environ["DBT_TRINO_HOST"], os.environ["DBT_TRINO_PORT"]
 
 
 def published_warehouse(settings: Settings, models: dg.AssetsDefinition) -> dg.AssetsDefinition:
@@ -127,11 +157,9 @@ def dbt_resource(settings: Settings) -> DbtProgram:
     )
 
 
-def dbt_automation_sensor(models: dg.AssetsDefinition) -> dg.SensorDefinition:
+def dbt_automation_sensor(built: Sequence[dg.AssetsDefinition]) -> dg.SensorDefinition:
     """Builds and publishes what raw tables have changed below."""
-    return automation_sensor(
-        "dbt_automation_sensor", dg.AssetSelection.assets(*models.keys, PUBLISHED_KEY), interval_s=60
-    )
+    return automation_sensor("dbt_automation_sensor", dg.AssetSelection.assets(*built), interval_s=60)
 
 
 def _manifest(settings: Settings) -> Mapping[str, Any]:

@@ -1,27 +1,21 @@
 """The raw tables as assets: one per table of the inventory, and a sensor that sees what has landed."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from lakehouse.loaders import loaded_versions, raw_table_loader
 from lakehouse.settings import OWNERS, WAREHOUSE_POOL, Settings
 from ol_orchestrate.failures import reported_failures
 from ol_orchestrate.lib.environment import Storage
-from ol_orchestrate.lib.errors import WarehouseBusy
+from ol_orchestrate.lib.errors import SourceUnavailable
 from ol_orchestrate.lib.hashing import content_hash
 from ol_orchestrate.lib.inventory import RawTable
 from ol_orchestrate.lib.landing import LandingZone
-from ol_orchestrate.lib.raw_tables import (
-    LoadResult,
-    landed_files,
-    landed_version,
-    load_table,
-    loaded_version,
-    register_store,
-)
-from ol_orchestrate.lib.warehouse import open_warehouse
+from ol_orchestrate.lib.raw_loader import WarehouseKind
+from ol_orchestrate.lib.raw_tables import LoadResult, landed_files, landed_version
 from ol_orchestrate.resources.duckdb import BoundedDuckDBResource
 
 CHECK = "every_landed_row_loaded"
@@ -31,7 +25,9 @@ _BUDGET_S = 40.0
 """Seconds a tick may look at manifests; Dagster gives up on one after 60."""
 
 
-def raw_table_asset(table: RawTable, storage: Storage) -> dg.AssetsDefinition:
+def raw_table_asset(
+    table: RawTable, storage: Storage, warehouse: WarehouseKind = WarehouseKind.DUCKDB
+) -> dg.AssetsDefinition:
     """The asset of one raw table; materializing it loads what has landed since."""
     key = dg.AssetKey(table.asset_key)
 
@@ -39,7 +35,7 @@ def raw_table_asset(table: RawTable, storage: Storage) -> dg.AssetsDefinition:
         key=key,
         deps=[dg.AssetKey(table.upstream_asset_key)] if table.upstream_asset_key else [],
         group_name=table.group,
-        kinds={"duckdb", table.source.format.value},
+        kinds={warehouse.value, table.source.format.value},
         owners=OWNERS,
         description=_description(table),
         metadata={"dagster/column_schema": _column_schema(table), "dagster/table_name": ".".join(table.asset_key)},
@@ -51,9 +47,8 @@ def raw_table_asset(table: RawTable, storage: Storage) -> dg.AssetsDefinition:
         with reported_failures(context):
             zone = LandingZone(table.source.root_uri(storage))
             landed = landed_files(zone, table)
-            with duckdb.get_connection() as connection:
-                register_store(connection, zone)
-                result = load_table(connection, table, landed, loaded_at=datetime.now(UTC))
+            with raw_table_loader(warehouse, storage, duckdb) as loader:
+                result = loader.load(table, zone, landed, loaded_at=datetime.now(UTC))
         return dg.MaterializeResult(
             data_version=dg.DataVersion(landed_version(landed)),
             metadata=_metadata(result),
@@ -73,13 +68,16 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Compares manifests with the published ledger, starting after the table the last tick came to.
+        """Compares manifests with the ledger readers have, starting after the table the last tick came to.
 
         One state of the landing zone is asked for once: a load that failed for good is not repeated until something
         else lands, and one that may still be running is not overtaken.
         """
         start = int(context.cursor or 0) % len(settings.raw_tables)
-        loaded = _published_versions(settings)
+        try:
+            loaded = loaded_versions(settings)
+        except SourceUnavailable as error:
+            return dg.SkipReason(error.message)
         landed, reached = _landed_versions(settings, start)
         due = {name: version for name, version in landed.items() if version != loaded.get(name)}
         if not due:
@@ -92,18 +90,6 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=[request], cursor=str(reached))
 
     return sensor
-
-
-def _published_versions(settings: Settings) -> Mapping[str, str | None]:
-    """What readers have of each table; nothing before the first publication."""
-    if not settings.storage.published_path.is_file():
-        return {}
-    try:
-        with open_warehouse(settings.storage.published_path, read_only=True) as connection:
-            return {table.name: loaded_version(connection, table.name) for table in settings.raw_tables}
-    except WarehouseBusy:
-        # Somebody opened the readers' copy for writing; asking for loads needs no answer from it.
-        return {}
 
 
 def _landed_versions(settings: Settings, start: int) -> tuple[dict[str, str], int]:

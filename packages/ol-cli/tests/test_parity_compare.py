@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ol_cli.parity_compare import Difference, SortedRows, differing_rows, same_value
 
 NAN = float("nan")
+TEXTS = st.dictionaries(st.integers(0, 30), st.text(max_size=2))
 
 
 def stream(

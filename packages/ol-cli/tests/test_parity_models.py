@@ -12,7 +12,7 @@ def model(name: str, schema: str = "mart", materialized: str = "table") -> dict[
     return {"resource_type": "model", "name": name, "schema": schema, "config": {"materialized": materialized}}
 
 
-def tested(of: str, name: str, **kwargs: Any) -> dict[str, Any]:
+def check_of(of: str, name: str, **kwargs: Any) -> dict[str, Any]:
     return {"resource_type": "test", "attached_node": of, "test_metadata": {"name": name, "kwargs": kwargs}}
 
 
@@ -22,9 +22,9 @@ MANIFEST = {
         "m.a": model("a"),
         "m.c": model("c"),
         "m.d": model("d", materialized="ephemeral"),
-        "t.1": tested("m.a", "not_null", column_name="x"),
-        "t.2": tested("m.a", "unique", column_name="id"),
-        "t.3": tested("m.b", "unique_combination", columns=["platform", "id"]),
+        "t.1": check_of("m.a", "not_null", column_name="x"),
+        "t.2": check_of("m.a", "unique", column_name="id"),
+        "t.3": check_of("m.b", "unique_combination", columns=["platform", "id"]),
         "t.4": {"resource_type": "test", "attached_node": "m.c", "test_metadata": None},
         "t.5": {"resource_type": "test", "attached_node": "m.c"},
     }

@@ -17,7 +17,7 @@ TABLE = """
     select
         i as id, i * 1.5::double as ratio, (i * 1.25)::decimal(9, 2) as price, 'name ' || i as name,
         timestamp '2024-03-31 02:30:00' + to_seconds(i) as seen_at, date '2024-02-29' as day, i % 2 = 0 as even,
-        case when i % 3 = 0 then 'set' end as maybe, ('{"n": ' || i || ', "t": "x"}')::json as settings,
+        case when i % 3 = 0 then 'set' end as maybe, ('{"n": ' || i || ', "t": "x"}') as settings,
         now()::timestamp as _loaded_at
     from range(10000) r(i)
 """
@@ -85,10 +85,6 @@ def test_a_number_outside_of_the_key(compare: Compare) -> None:
     assert [(difference.column, difference.key) for difference in found] == [("id", {"name": "name 5000"})]
 
 
-def test_json_written_differently_is_the_same(compare: Compare) -> None:
-    assert compare("""update mart.things set settings = '{ "t":"x" , "n" : 5000 }' where id = 5000""").equal
-
-
 def test_when_it_was_loaded_is_not_compared_but_its_type_is(compare: Compare) -> None:
     assert compare("update mart.things set _loaded_at = timestamp '2000-01-01'").equal
 
@@ -113,16 +109,16 @@ def test_columns_in_another_order_are_a_difference(compare: Compare) -> None:
     assert [difference.kind for difference in report.differences] == ["columns"]
 
 
-def test_a_model_without_rows_proves_nothing(compare: Compare, tmp_path: Path) -> None:
-    report = compare("delete from mart.things")
-    assert "row_count" in [difference.kind for difference in report.differences]
-    with duckdb.connect(tmp_path / "empty.duckdb") as connection:
-        connection.execute(f"create schema mart; create table mart.things as {TABLE} limit 0")
-    path = tmp_path / "empty.duckdb"
-    with open_duckdb(path, "one") as one, open_duckdb(path, "other") as other:
-        found = compare_model(MODEL, (one, other))
+def test_a_model_without_rows_proves_nothing(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        engines = []
+        for name in ("one", "other"):
+            with duckdb.connect(tmp_path / name) as connection:
+                connection.execute(f"create schema mart; create table mart.things as {TABLE} limit 0")
+            engines.append(stack.enter_context(open_duckdb(tmp_path / name, name)))
+        found = compare_model(MODEL, (engines[0], engines[1]))
     assert not found.equal
-    assert [difference.kind for difference in found.differences] == ["no_rows"]
+    assert found.differences == (Difference("no_rows", {"one": 0, "other": 0}),)
 
 
 def test_a_model_that_was_not_built_is_a_difference(compare: Compare) -> None:

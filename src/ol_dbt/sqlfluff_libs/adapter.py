@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 (sqlfluff loads this folder by its path)
 """dbt's `adapter`, for sqlfluff: a dispatched function becomes a call of the same name, so that SQL can be read."""
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The two warehouses as the comparison sees them: columns, row counts, and sorted rows in Arrow batches."""
 
 # ruff: noqa: S608 (schemas and tables come from dbt's manifest, columns from the warehouse itself; all are quoted)
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from ol_cli.parity_models import Model
-from ol_cli.parity_types import DUCKDB, TRINO, CommonType, common_type, comparable
+from ol_cli.parity_types import DUCKDB, TRINO, CommonType, common_type
 from ol_orchestrate.lib.errors import OLDataError, SourceRejected, SourceUnavailable
 from ol_orchestrate.lib.files import scratch_directory
 from ol_orchestrate.lib.trino_stack import TrinoStack
@@ -66,9 +66,9 @@ class DuckDBEngine:
         """Streamed by DuckDB as Arrow."""
         # A cursor of its own: a comparison that has seen enough leaves its stream unfinished.
         with self._connection.cursor() as cursor:
-            relation = cursor.sql(_select(model, {name: _quoted(name) for name in columns}, order))
+            relation = cursor.sql(_select(model, columns, order))
             for batch in relation.to_arrow_reader(BATCH_ROWS):
-                yield _batch([comparable(batch.column(name), common) for name, common in columns.items()], columns)
+                yield batch.cast(_schema(columns))
 
 
 @contextmanager
@@ -105,13 +105,10 @@ class TrinoEngine:
 
     def rows(self, model: Model, columns: Mapping[str, CommonType], order: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Fetched by rows, which is what Trino's protocol has, and made Arrow batches at once."""
-        expressions = {
-            name: f"json_format({_quoted(name)})" if common.name == "json" else _quoted(name)
-            for name, common in columns.items()
-        }
-        for rows in self._fetched(_select(model, expressions, order)):
-            values = zip(zip(*rows, strict=True), columns.values(), strict=True)
-            yield _batch([comparable(pa.array(column, common.arrow), common) for column, common in values], columns)
+        schema = _schema(columns)
+        for rows in self._fetched(_select(model, columns, order)):
+            values = zip(zip(*rows, strict=True), schema, strict=True)
+            yield pa.RecordBatch.from_arrays([pa.array(column, field.type) for column, field in values], schema=schema)
 
     def _fetched(self, sql: str) -> Iterator[list[list[Any]]]:
         from requests.exceptions import RequestException
@@ -167,11 +164,10 @@ _COLUMNS = (
 )
 
 
-def _select(model: Model, expressions: Mapping[str, str], order: Sequence[str]) -> str:
-    columns = ", ".join(f"{expression} as {_quoted(name)}" for name, expression in expressions.items())
-    relation = _relation(model)
-    ordered = ", ".join(f"{relation}.{_quoted(name)} nulls last" for name in order)
-    return f"select {columns} from {relation}" + (f" order by {ordered}" if ordered else "")
+def _select(model: Model, columns: Iterable[str], order: Sequence[str]) -> str:
+    ordered = ", ".join(f"{_quoted(name)} nulls last" for name in order)
+    selected = f"select {', '.join(map(_quoted, columns))} from {_relation(model)}"
+    return f"{selected} order by {ordered}" if ordered else selected
 
 
 def _relation(model: Model) -> str:
@@ -186,8 +182,8 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _batch(arrays: Sequence[pa.Array], columns: Mapping[str, CommonType]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(list(arrays), schema=pa.schema([(name, t.arrow) for name, t in columns.items()]))
+def _schema(columns: Mapping[str, CommonType]) -> pa.Schema:
+    return pa.schema([(name, common.arrow) for name, common in columns.items()])
 
 
 def _unavailable(url: str, error: Exception) -> SourceUnavailable:

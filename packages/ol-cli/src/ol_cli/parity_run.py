@@ -16,8 +16,6 @@ WHEN_LOADED = frozenset({LOADED_AT})
 SHOWN_DIFFERENCES = 5
 """Rows and values shown of one model; the comparison of a model ends with the last of them."""
 
-_UNSORTABLE = ("double", "json")
-
 type Pair = tuple[Engine, Engine]
 
 
@@ -74,6 +72,6 @@ def _values(model: Model, engines: Pair, shared: Mapping[str, CommonType]) -> It
     if not compared or not set(model.key) <= compared.keys():
         return  # the structure said so
     # Without a key a row is its own: two that differ are a row missing on either side.
-    order = model.key or tuple(name for name, common in compared.items() if common.name not in _UNSORTABLE)
+    order = model.key or tuple(name for name, common in compared.items() if common.name != "double")
     left, right = (SortedRows(engine.name, engine.rows(model, compared, order)) for engine in engines)
     yield from differing_rows(left, right, order)

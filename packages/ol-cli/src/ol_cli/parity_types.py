@@ -1,10 +1,10 @@
-"""Which type of one engine is which type of the other, and how a column of it is compared.
+"""Which type of one engine is which type of the other, and what its values are compared as.
 
 This is the whole mapping. A type that is not in it, or another one on the other engine, is a difference: a sum that is
-a HUGEINT here and a bigint there says so before any value is looked at.
+a HUGEINT here and a bigint there says so before any value is looked at. JSON is text, and compared as text: Iceberg has
+no type for it.
 """
 
-import json
 import re
 from dataclasses import dataclass
 
@@ -29,7 +29,6 @@ class _Pair:
 
 _PAIRS = (
     _Pair(CommonType("text", pa.large_string()), {DUCKDB: "VARCHAR", TRINO: r"varchar(\(\d+\))?"}),
-    _Pair(CommonType("json", pa.large_string()), {DUCKDB: "JSON", TRINO: "json"}),
     _Pair(CommonType("boolean", pa.bool_()), {DUCKDB: "BOOLEAN", TRINO: "boolean"}),
     _Pair(CommonType("integer", pa.int32()), {DUCKDB: "INTEGER", TRINO: "integer"}),
     _Pair(CommonType("bigint", pa.int64()), {DUCKDB: "BIGINT", TRINO: "bigint"}),
@@ -51,18 +50,3 @@ def common_type(engine: str, declared: str) -> CommonType | None:
         precision, scale = int(decimal[1]), int(decimal[2])
         return CommonType(f"decimal({precision},{scale})", pa.decimal128(precision, scale))
     return next((pair.common for pair in _PAIRS if re.fullmatch(pair.patterns[engine], declared)), None)
-
-
-def comparable(array: pa.Array, common: CommonType) -> pa.Array:
-    """The values as they are compared: of the type's Arrow form; JSON by what it says and not by how it is written."""
-    if common.name == "json":
-        return pa.array([value and _canonical_json(value) for value in array.to_pylist()], common.arrow)
-    return array if array.type == common.arrow else array.cast(common.arrow)
-
-
-def _canonical_json(text: str) -> str:
-    """One text for one JSON value; what is not JSON stays, and differs from everything but itself."""
-    try:
-        return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
-    except ValueError:
-        return text

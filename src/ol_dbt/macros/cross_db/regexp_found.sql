@@ -1,6 +1,6 @@
 {# True where the pattern matches somewhere in the text. #}
 {% macro regexp_found(text, pattern) -%}
-    {{ return(adapter.dispatch('regexp_found')(text, pattern)) }}
+    {{ return(adapter.dispatch('regexp_found')(text, portable_pattern(pattern))) }}
 {%- endmacro %}
 
 {% macro default__regexp_found(text, pattern) -%}

@@ -1,6 +1,6 @@
-{# The part of the first match that a group caught; null where nothing matches. #}
+{# The part of the first match that a group caught; null where nothing matches or nothing was caught. #}
 {% macro regexp_group(text, pattern, group=1) -%}
-    {{ return(adapter.dispatch('regexp_group')(text, pattern, group)) }}
+    {{ return(adapter.dispatch('regexp_group')(text, portable_pattern(pattern), group)) }}
 {%- endmacro %}
 
 {% macro default__regexp_group(text, pattern, group) -%}

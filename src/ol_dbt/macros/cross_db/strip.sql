@@ -12,5 +12,5 @@
 {%- endmacro %}
 
 {% macro trino__strip(text) -%}
-    regexp_replace({{ text }}, '^[ \t\n\x0B\f\r]+|[ \t\n\x0B\f\r]+$', '')
+    regexp_replace({{ text }}, '^[ \t\n\x0B\f\r]+|[ \t\n\x0B\f\r]+\z', '')
 {%- endmacro %}

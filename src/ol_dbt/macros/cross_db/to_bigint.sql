@@ -12,5 +12,5 @@
 {%- endmacro %}
 
 {% macro trino__to_bigint(text) -%}
-    case when regexp_like({{ text }}, '^[+-]?[0-9]{1,18}$') then cast({{ text }} as bigint) end
+    case when regexp_like({{ text }}, '^[+-]?[0-9]{1,18}\z') then cast({{ text }} as bigint) end
 {%- endmacro %}

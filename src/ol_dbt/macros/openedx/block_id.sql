@@ -4,9 +4,9 @@
 #}
 {% macro block_id(text) -%}
     coalesce(
-        {{ regexp_group(text, '[+]block@(.+)$') }},
-        {{ regexp_group(text, '^i4x://[^/]+/[^/]+/[^/]+/(.+)$') }},
-        {{ regexp_group(text, '^i4x-.+?-(video|videoalpha|problem|sequential|videosequence)-(.+)$', 2) }},
+        {{ regexp_group(text, '[+]block@(.+)\\z') }},
+        {{ regexp_group(text, '^i4x://[^/]+/[^/]+/[^/]+/(.+)\\z') }},
+        {{ regexp_group(text, '^i4x-.+?-(video|videoalpha|problem|sequential|videosequence)-(.+)\\z', 2) }},
         {{ blank_to_null(text) }}
     )
 {%- endmacro %}

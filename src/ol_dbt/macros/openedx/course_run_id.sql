@@ -2,7 +2,7 @@
 {% macro course_run_id_in_url(url) -%}
     {{ regexp_group(
         url,
-        '/courses?/((course|ccx)-v1:[^/?#]+|[^/?#:]+/[^/?#:]+/[^/?#:]+([/?#]|$))'
+        '/courses?/((course|ccx)-v1:[^/?#]+|[^/?#:]+/[^/?#:]+/[^/?#:]+([/?#]|\\z))'
     ) }}
 {%- endmacro %}
 
@@ -13,7 +13,7 @@
 {% macro tidy_course_run_id(text) -%}
     case
         when {{ text }} like '%-v1:%' then replace({{ strip(text) }}, ' ', '+')
-        else {{ strip("regexp_replace(" ~ text ~ ", '[/?#]$', '')") }}
+        else {{ strip(regexp_removed(text, '[/?#]\\z')) }}
     end
 {%- endmacro %}
 
@@ -26,7 +26,7 @@
     {%- set old = old_part ~ '/' ~ old_part ~ '/' ~ old_part -%}
     case
         when
-            {{ regexp_found(text, '^(' ~ course ~ '|' ~ ccx ~ '|' ~ old ~ ')$') }}
+            {{ regexp_found(text, '^(' ~ course ~ '|' ~ ccx ~ '|' ~ old ~ ')\\z') }}
             -- The old form of `/api/courses/v1/...` is an address of the API.
             and not {{ regexp_found(text, '^v[0-9]+/') }}
             then {{ text }}

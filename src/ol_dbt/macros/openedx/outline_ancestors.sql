@@ -25,10 +25,8 @@
 
 {# The places of all blocks from the root down to the block, as text that sorts in reading order. #}
 {% macro places_from_the_root(steps) -%}
-    concat(
-        {%- for step in range(steps, 0, -1) %}
-        coalesce(lpad(cast(above_{{ step }}.position as varchar), 6, '0'), ''),
-        {%- endfor %}
-        lpad(cast(block.position as varchar), 6, '0')
-    )
+    {%- for step in range(steps, 0, -1) %}
+    coalesce(lpad(cast(above_{{ step }}.position as varchar), 6, '0'), '') ||
+    {%- endfor %}
+    lpad(cast(block.position as varchar), 6, '0')
 {%- endmacro %}

@@ -8,14 +8,16 @@ with truth (
     ('a-12', '12'),
     ('-7', '7'),
     ('a-', null),
-    ('ü-1', null)
+    ('ü-1', null),
+    ('a-12' || chr(10), null),
+    ('a--7', null)
 ),
 
 answers as (
     select
         cast(input as varchar) as input,
         cast(expected as varchar) as expected,
-        {{ regexp_group('input', '^([a-z]*)-([0-9]+)$', 2) }} as answer
+        {{ regexp_group('input', '^([a-z]*)-([0-9]+)\\z', 2) }} as answer
     from truth
 )
 

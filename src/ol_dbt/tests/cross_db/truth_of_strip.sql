@@ -8,6 +8,10 @@ with truth (
     (' a b ', 'a b'),
     (chr(9) || chr(10) || ' a' || chr(13) || chr(10), 'a'),
     ('ü ', 'ü'),
+    ('a' || chr(10) || ' ' || chr(10), 'a'),
+    ('a' || chr(10) || 'b' || chr(11) || chr(12), 'a' || chr(10) || 'b'),
+    (chr(160) || 'a' || chr(8195), chr(160) || 'a' || chr(8195)), -- not the spaces of typography
+    (' ' || chr(9), ''),
     (' a', ' a')
 ),
 

@@ -1,4 +1,4 @@
--- Escapes are undone; a plus stays; what is not UTF-8 is null.
+-- Escapes are undone; a plus stays, and a percent sign alone; what is not UTF-8 is null.
 with truth (
     input, expected
 ) as (
@@ -8,6 +8,15 @@ with truth (
     ('a+b', 'a+b'),
     ('course-v1%3AedX%2BDemoX%2BDemo', 'course-v1:edX+DemoX+Demo'),
     ('%D0%AE', 'Ю'),
+    ('%d0%ae%F0%9F%98%80', 'Ю😀'),
+    ('ü%20%41', 'ü A'),
+    ('100%', '100%'),
+    ('%4', '%4'),
+    ('%zz%41', '%zzA'),
+    ('%%41', '%A'),
+    ('a%C3', null),
+    ('%ED%A0%80', null),
+    ('%EF%BF%BD', null),
     ('%FF%FE', null)
 ),
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -19,6 +20,9 @@ from ol_orchestrate.lib.hashing import content_hash
 from ol_orchestrate.lib.inventory import RAW_SCHEMA, Column, ColumnType, FileFormat, RawTable
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.warehouse import naming_unreadable_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 OBJECT_KEY, PARTITION_KEY, LOADED_AT = "_object_key", "_partition_key", "_loaded_at"
 
@@ -124,6 +128,12 @@ def create_table_sql(table: RawTable) -> str:
     columns = ",\n".join(f"    {_quoted(column)} {_SQL_TYPES[column.type]}" for column in _all_columns(table))
     columns = columns.replace(f'"{OBJECT_KEY}" VARCHAR', f'"{OBJECT_KEY}" VARCHAR not null')
     return f"create table if not exists {RAW_SCHEMA}.{table.name} (\n{columns}\n)"
+
+
+def create_raw_table(connection: duckdb.DuckDBPyConnection, table: RawTable) -> None:
+    """Make a raw table, and its schema, when it is not there."""
+    connection.execute(f"create schema if not exists {RAW_SCHEMA}")
+    connection.execute(create_table_sql(table))
 
 
 def load_table(
@@ -240,19 +250,53 @@ def _insert_fresh(connection: duckdb.DuckDBPyConnection, table: RawTable, loaded
         "create or replace temp table _fresh as select n.* from _landed n join _changes c using (object_key) "
         "where c.kind <> 'removed'"
     )
-    uris = [glob.escape(uri) for (uri,) in connection.execute("select uri from _fresh order by uri").fetchall()]
-    columns = ", ".join(
-        f"cast(r.{_quoted(column)} as {_SQL_TYPES[column.type]}) as {_quoted(column)}" for column in table.columns
-    )
-    insert = (
-        f"insert into {RAW_SCHEMA}.{table.name} by name "
-        f"select {columns}, f.object_key as {OBJECT_KEY}, f.partition_key as {PARTITION_KEY}, "
-        f"cast(? as timestamp) as {LOADED_AT} from {_reader(table)} r left join _fresh f on r._uri = f.uri"
-    )
+    uris = _fresh_uris(connection)
+    insert = f"insert into {RAW_SCHEMA}.{table.name} by name {_rows_sql(table)}"
     with naming_unreadable_files(table.name, "/".join(table.asset_key)):
         inserted = _scalar(connection, insert, loaded_at, uris)
     _record(connection, table, loaded_at)
     return inserted
+
+
+def read_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: RawTable,
+    files: Sequence[LandedFile],
+    *,
+    loaded_at: datetime,
+    batch_rows: int,
+) -> "pa.RecordBatchReader":
+    """The rows of landed files as a raw table holds them, as a stream of Arrow batches.
+
+    What `load_table` writes and what another engine is given come from one statement, so both hold the same values.
+    Errors of a file surface while the stream is read: read it within `naming_unreadable_files`.
+
+    Args:
+        connection: An embedded one, with the files' store registered (`register_store`); nothing else is used of it.
+        table: What the files are of.
+        files: Which ones.
+        loaded_at: The time to record, aware.
+        batch_rows: Rows of a batch, at most.
+    """
+    _stage_landed(connection, files)
+    connection.execute("create or replace temp table _fresh as select * from _landed")
+    parameters = [loaded_at.astimezone(UTC).replace(tzinfo=None), _fresh_uris(connection)]
+    return connection.sql(_rows_sql(table), params=parameters).to_arrow_reader(batch_rows)
+
+
+def _rows_sql(table: RawTable) -> str:
+    """Reads the files of `_fresh` into the columns of a table; its parameters are a time and the files' URIs."""
+    columns = ", ".join(
+        f"cast(r.{_quoted(column)} as {_SQL_TYPES[column.type]}) as {_quoted(column)}" for column in table.columns
+    )
+    return (
+        f"select {columns}, f.object_key as {OBJECT_KEY}, f.partition_key as {PARTITION_KEY}, "
+        f"cast(? as timestamp) as {LOADED_AT} from {_reader(table)} r left join _fresh f on r._uri = f.uri"
+    )
+
+
+def _fresh_uris(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    return [glob.escape(uri) for (uri,) in connection.execute("select uri from _fresh order by uri").fetchall()]
 
 
 def _record(connection: duckdb.DuckDBPyConnection, table: RawTable, loaded_at: datetime) -> None:
@@ -267,16 +311,20 @@ def _record(connection: duckdb.DuckDBPyConnection, table: RawTable, loaded_at: d
         "select object_key, declared_rows, row_count from _counted where declared_rows <> row_count order by object_key"
     ).fetchall()
     if wrong:
-        key, declared, counted = wrong[0]
-        raise MalformedInput(
-            f"Loading {table.name}: the manifest of {key} counts {declared} rows and the file gave {counted}; "
-            f"{len(wrong)} files differ. Nothing was loaded. Materialize what writes them again.",
-            source=key,
-            reason="row_count",
-        )
+        raise wrong_row_count(table, *wrong[0], files=len(wrong))
     connection.execute(
         f"insert into {LEDGER} select ?, object_key, sha256, row_count, ? from _counted",
         [table.name, loaded_at],
+    )
+
+
+def wrong_row_count(table: RawTable, key: str, declared: int, counted: int, *, files: int) -> MalformedInput:
+    """What is said of an object whose rows are not as many as its manifest counts, one of `files` such."""
+    return MalformedInput(
+        f"Loading {table.name}: the manifest of {key} counts {declared} rows and the file gave {counted}; "
+        f"{files} files differ. Nothing was loaded. Materialize what writes them again.",
+        source=key,
+        reason="row_count",
     )
 
 

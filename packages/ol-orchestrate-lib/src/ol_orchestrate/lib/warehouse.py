@@ -34,20 +34,21 @@ class Published:
 
 @contextmanager
 def open_warehouse(
-    path: Path, *, read_only: bool = False, config: Mapping[str, str | int] | None = None
+    path: Path, *, read_only: bool = False, must_exist: bool = False, config: Mapping[str, str | int] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in UTC, closed afterwards; a writer's file and folder are made when they are not there.
 
     Args:
         path: The warehouse, or the published copy with `read_only`.
         read_only: Open beside other readers; the file must be there.
+        must_exist: The file must be there for a writer too.
         config: DuckDB settings such as `memory_limit` and `threads`.
 
     Raises:
         WarehouseBusy: Another process has the file open for writing; the message names it.
-        ConfigurationError: The file is not there to be read, cannot be opened, or was written by a newer DuckDB.
+        ConfigurationError: The file is not there and should be, cannot be opened, or was written by a newer DuckDB.
     """
-    if read_only and not path.is_file():
+    if (read_only or must_exist) and not path.is_file():
         raise ConfigurationError(f"There is no warehouse at {path} yet. Run `bin/demo`, or materialize the raw tables.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming_warehouse_errors(path):
@@ -71,7 +72,7 @@ def naming_warehouse_errors(path: Path) -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.SerializationException) as error:
         if "Conflicting lock" in str(error):
-            raise _busy(path, str(error)) from error
+            raise busy(path, str(error)) from error
         message = str(error).splitlines()[0]
         raise ConfigurationError(
             f"The warehouse {path} cannot be opened: {message} All of it can be made again: "
@@ -96,13 +97,13 @@ def publish(path: Path, published: Path) -> Published:
     if not path.is_file():
         raise ConfigurationError(f"There is no warehouse at {path} to publish. Materialize the raw tables first.")
     relation_count = _checkpoint(path)
-    with _writers_lock(path) as source:
+    with writers_lock(path) as source:
         _remove_leftovers(published)
         temporary = temporary_sibling(published)
         try:
             _copy_to_disk(source, temporary)
             temporary.replace(published)
-            _sync_directory(published.parent)
+            sync_directory(published.parent)
         finally:
             temporary.unlink(missing_ok=True)
     return Published(published, published.stat().st_size, relation_count)
@@ -117,16 +118,20 @@ def _checkpoint(path: Path) -> int:
 
 
 @contextmanager
-def _writers_lock(path: Path) -> Iterator[IO[bytes]]:
-    """The lock DuckDB itself takes to write, so that other writers are refused with our process id."""
+def writers_lock(path: Path) -> Iterator[IO[bytes]]:
+    """The lock DuckDB itself takes to write, so that other writers are refused with our process id.
+
+    Raises:
+        WarehouseBusy: Another process writes, or died before all that it wrote was in the file.
+    """
     with path.open("rb+") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
-            raise _busy(path, "") from error
+            raise busy(path) from error
         if path.with_name(f"{path.name}.wal").exists():
             # Somebody wrote and died between our checkpoint and our lock; the next attempt checkpoints again.
-            raise _busy(path, "")
+            raise busy(path)
         yield file
 
 
@@ -143,7 +148,8 @@ def _remove_leftovers(published: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Bring a rename in a directory to the disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -151,7 +157,8 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _busy(path: Path, found: str) -> WarehouseBusy:
+def busy(path: Path, found: str = "") -> WarehouseBusy:
+    """What is said to a second writer; `found` is DuckDB's own message, which has the process of the first."""
     pid = re.search(r"\(PID (\d+)\)", found)
     holder = _process(int(pid[1])) if pid else "another process"
     message = (

@@ -26,7 +26,7 @@ class TrinoStack:
     port: int
     catalog: str
     warehouse_uri: str
-    postgres_uri: str
+    postgres_uri: str = field(repr=False)
     trino_version: str = ""
     file_options: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,7 +58,9 @@ def read_stack(data_dir: Path) -> TrinoStack | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"{path} is damaged ({error}). Run `bin/trino stop`, then `bin/trino start`.") from error
+        raise ConfigurationError(
+            f"{path} is damaged ({error}). Run `bin/trino stop`, then `bin/trino start`."
+        ) from error
 
 
 def write_stack(data_dir: Path, stack: TrinoStack) -> None:
