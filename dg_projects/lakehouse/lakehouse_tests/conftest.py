@@ -110,13 +110,16 @@ def event(name: str, username: str | None = "ada", **more: Any) -> dict[str, Any
     }
 
 
+GRADED = '{"problem_id": "p1", "success": "correct", "grade": 1, "max_grade": 1}'
+
+
 def land_toy_university(lake: Lake) -> None:
     """Two sites and edX.org: duplicates over files and platforms, blanks, old names, and one course."""
     monday = {
         "one.log.0.parquet": [
             event("load_video", event='{"id": "v1"}'),
             event("seq_next"),
-            event("problem_check", event='{"problem_id": "p1", "success": "correct", "grade": 1, "max_grade": 1}'),
+            event("problem_check", event_source="server", event=GRADED),
             event("edx.forum.thread.created", event='{"id": "t1"}'),
             event("/heartbeat", context=None),
         ],

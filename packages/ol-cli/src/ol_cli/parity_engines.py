@@ -111,7 +111,6 @@ class TrinoEngine:
             yield pa.RecordBatch.from_arrays([pa.array(column, field.type) for column, field in values], schema=schema)
 
     def _fetched(self, sql: str) -> Iterator[list[list[Any]]]:
-        from requests.exceptions import RequestException
         from trino.exceptions import Error, HttpError, TrinoConnectionError, TrinoQueryError
 
         cursor = self._connection.cursor()
@@ -126,7 +125,7 @@ class TrinoEngine:
                     system=TRINO, operation="query", url=self._url,
                 ) from error  # fmt: skip
             raise _unavailable(self._url, error) from error
-        except (TrinoConnectionError, HttpError, RequestException) as error:
+        except (TrinoConnectionError, HttpError, OSError) as error:  # what the HTTP client raises is an OSError
             raise _unavailable(self._url, error) from error
         except Error as error:
             raise OLDataError(f"Trino at {self._url} could not answer: {error}") from error
