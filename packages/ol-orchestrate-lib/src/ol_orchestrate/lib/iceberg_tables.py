@@ -152,7 +152,7 @@ class IcebergLoader:
         counted: Counter[str] = Counter()
         if files:
             with duckdb.connect(config=dict(self.duckdb_config)) as connection:
-                connection.execute("set TimeZone = 'UTC'")
+                connection.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
                 register_store(connection, zone)
                 with naming_unreadable_files(table.name, "/".join(table.asset_key)):
                     rows = read_rows(connection, table, files, loaded_at=loaded_at, batch_rows=_BATCH_ROWS)
