@@ -88,6 +88,7 @@ def maintain(connection: "Connection", schema: str, table: str, retention: Reten
     name = _name(schema, table)
     for procedure in (
         "optimize",
+        "optimize_manifests",  # they keep the smallest and the largest text of a file, and of one just replaced too
         f"expire_snapshots(retention_threshold => '{retention.snapshots_s}s')",
         f"remove_orphan_files(retention_threshold => '{retention.orphans_s}s')",
     ):
