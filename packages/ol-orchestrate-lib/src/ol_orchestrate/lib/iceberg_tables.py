@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import duckdb
 
@@ -240,7 +240,7 @@ def _delete(transaction: "Transaction", changes: _Changes) -> None:
         transaction.delete(AlwaysTrue())
         return
     for keys in batched(changes.stale, _KEYS_PER_FILTER, strict=False):
-        transaction.delete(In(OBJECT_KEY, keys))  # type: ignore[call-arg,misc] # its own signature is wider
+        transaction.delete(cast("Any", In)(OBJECT_KEY, keys))  # its declared signature is narrower than what it takes
 
 
 def _describe_anew(transaction: "Transaction", table: RawTable) -> None:
