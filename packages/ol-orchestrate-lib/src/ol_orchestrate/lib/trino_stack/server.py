@@ -121,6 +121,10 @@ def command(plan: ServerPlan, data: Path) -> Sequence[str]:
     ]
 
 
+_ANSWERS_IN_A_ROW = 4
+"""A server that has just found its node can lose it again for a second."""
+
+
 def wait_for_server(port: int, process: RunningProcess) -> str:
     """Wait until a query of a table in the catalogue answers; returns the server's version.
 
@@ -136,9 +140,13 @@ def wait_for_server(port: int, process: RunningProcess) -> str:
         if not _listens(port):
             continue
         try:
-            return _ask(port)
+            for _ in range(_ANSWERS_IN_A_ROW):
+                version = _ask(port)
+                time.sleep(1)
         except SourceUnavailable as error:
             answer = error.message
+        else:
+            return version
     state = "did not answer in time" if process.is_alive else "ended by itself"
     message = f"Trino {state} (last heard: {answer}). {last_words(Path(process.log), 12)}"
     raise SourceUnavailable(message, system="trino", operation="start")
