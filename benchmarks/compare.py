@@ -31,23 +31,17 @@ class Run:
 
 
 def tree_memory_bytes(root: int) -> int:
-    """Resident bytes of a process and its descendants."""
-    children: dict[int, list[int]] = {}
-    resident: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        pid = int(stat.parent.name)
-        children.setdefault(int(fields[1]), []).append(pid)
-        resident[pid] = int(fields[21]) * PAGE_BYTES
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
-        total += resident.get(pid, 0)
-        waiting += children.get(pid, [])
-    return total
+    """Resident bytes of a process and its descendants.
+
+    Reads only these, not all of /proc: on two busy processors that took a tenth of the time that was being measured.
+    """
+    process = Path("/proc", str(root))
+    try:
+        own = int((process / "statm").read_text().split()[1]) * PAGE_BYTES
+        tasks = [(task / "children").read_text().split() for task in (process / "task").iterdir()]
+    except (OSError, IndexError):  # it has ended
+        return 0
+    return own + sum(tree_memory_bytes(int(child)) for children in tasks for child in children)
 
 
 def run(command: str) -> Run:

@@ -4,12 +4,11 @@ import base64
 import gzip
 import io
 import os
-import queue
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,12 +18,13 @@ from hypothesis import strategies as st
 
 from ol_orchestrate.lib import inflate, lines
 from ol_orchestrate.lib.conservation import LineCounts, RowsUnaccounted
-from ol_orchestrate.lib.openedx import tracking_engine, tracking_tasks, tracking_worker
+from ol_orchestrate.lib.openedx import tracking_engine, tracking_worker
 from ol_orchestrate.lib.openedx.tracking import FilterRule, Reason
 from ol_orchestrate.lib.openedx.tracking_engine import FileReport, ReadOptions, TrackingLogReader
 from ol_orchestrate.lib.openedx.tracking_parts import ParquetPart
 from ol_orchestrate.lib.openedx.tracking_tasks import FRAME, Frame, ShareTask, Worker, WorkerDied
 from ol_orchestrate.lib.quarantine import QuarantinedRow, read_rows
+from ol_orchestrate.lib.slots import SLOT_BYTES, SlotReader
 
 GOOD = b'{"time":"2014-05-15T13:00:21Z","username":"u%d","event":{"n":%d},"new":"%s"}\n'
 BAD = (b"not json\n", b'{"time":"never"}\n', b'{"time":"2014-05-15T13:00:21Z","event":"\xff"}\n', b"# comment\n", b"\n")
@@ -316,13 +316,10 @@ def test_a_full_disk_in_this_process(tmp_path: Path, name: str) -> None:
         read(log(200), tmp_path)
 
 
-def test_a_system_that_forbids_large_pipes_is_only_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*_: object) -> None:
-        raise PermissionError("pipe-user-pages-soft")
-
-    monkeypatch.setattr(tracking_tasks.fcntl, "fcntl", forbidden)
-    report = read(LARGE, tmp_path)
-    assert report.counts.lines == 4_500
+def test_a_line_that_no_slot_can_hold(tmp_path: Path, oracle: ModuleType, workers: TrackingLogReader) -> None:
+    long_line = GOOD % (7, 7, b"x" * (2 * SLOT_BYTES))
+    content = LARGE + long_line + BAD[0] + LARGE
+    assert_as_the_oracle(oracle, content, workers.read(io.BytesIO(content), "k", tmp_path))
 
 
 def test_no_worker_is_started_for_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,13 +331,16 @@ class Answers(io.BytesIO):
     """Where a worker's reports go."""
 
 
+NO_SLOTS = cast("SlotReader", None)  # where every chunk comes along with its frame
+
+
 def frames(task: ShareTask, *chunks: bytes) -> bytes:
     import msgspec
 
     header = msgspec.json.encode(task)
     content, line, offset = FRAME.pack(Frame.BEGIN, 0, 0, len(header)) + header, 1, 0
     for chunk in chunks:
-        content += FRAME.pack(Frame.CHUNK, line, offset, len(chunk)) + chunk
+        content += FRAME.pack(Frame.LONG_CHUNK, line, offset, len(chunk)) + chunk
         line, offset = line + chunk.count(b"\n"), offset + len(chunk)
     return content + FRAME.pack(Frame.END, 0, 0, 0)
 
@@ -350,7 +350,7 @@ def test_what_a_worker_says(tmp_path: Path) -> None:
 
     answers = Answers()
     task = ShareTask("k", str(tmp_path), 4, "parquet", (FilterRule("comment", "#"),))
-    tracking_worker.serve(io.BytesIO(frames(task, log(20), log(15)) + frames(task)), answers)
+    tracking_worker.serve(io.BytesIO(frames(task, log(20), log(15)) + frames(task)), answers, NO_SLOTS)
     first, second = answers.getvalue().splitlines()
     assert msgspec.json.decode(first) == {
         "part": str(tmp_path / "4.parquet"),
@@ -363,22 +363,11 @@ def test_what_a_worker_says(tmp_path: Path) -> None:
     assert msgspec.json.decode(second)["accepted"] == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"\x01", FRAME.pack(Frame.CHUNK, 1, 0, 10) + b"half"])
+@pytest.mark.parametrize("content", [b"", b"\x01", FRAME.pack(Frame.LONG_CHUNK, 1, 0, 10) + b"half"])
 def test_a_worker_whose_engine_is_gone_ends(content: bytes) -> None:
     answers = Answers()
-    tracking_worker.serve(io.BytesIO(content), answers)
+    tracking_worker.serve(io.BytesIO(content), answers, NO_SLOTS)
     assert answers.getvalue() == b""
-
-
-def test_a_worker_that_cannot_read_its_input_ends() -> None:
-    class Broken(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            raise MemoryError
-
-    frames: queue.Queue[Any] = queue.Queue()
-    with pytest.raises(MemoryError):
-        tracking_worker._receive(Broken(), frames)
-    assert frames.get_nowait() is None
 
 
 # Conservation.

@@ -6,12 +6,13 @@ by msgspec straight into `Envelope` and become columns without a Python loop ove
 """
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import accumulate
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import pyarrow as pa
@@ -187,11 +188,11 @@ class ChunkReader:
         columns = dict(zip(_FIELDS, zip(*map(astuple, rows.events), strict=False), strict=False))
         arrays = {name: _text_array(columns[name]) for name in TEXT_COLUMNS}
         arrays["event"] = _json_array(columns["event"])
-        arrays["context"] = _json_array(columns["context"])
+        arrays["context"] = _objects_array(columns["context"])
         arrays["time"] = _times(columns["time"])
         arrays["extra"] = self._extra(rows)
-        arrays["source_file"] = pa.array([self._source_file] * len(rows.events), pa.string())
-        arrays["line_number"] = pa.array([first_line + index for index in rows.indexes], pa.int64())
+        arrays["source_file"] = pa.repeat(self._source_file, len(rows.events))
+        arrays["line_number"] = _line_numbers(rows.indexes, first_line)
         return pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
 
     def _extra(self, rows: _Rows) -> pa.Array:
@@ -232,6 +233,23 @@ def _json_array(values: Iterable[Raw]) -> pa.Array:
     return pa.array(list(map(as_json, values)), pa.binary()).cast(pa.string())
 
 
+def _objects_array(values: Sequence[Raw]) -> pa.Array:
+    """What `_json_array` gives, at half the cost where every value is an object: no Python value is made of it."""
+    offsets = array("i", accumulate(map(len, values), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    written = pa.Array.from_buffers(pa.binary(), len(values), buffers)
+    if pc.all(pc.starts_with(written, b"{")).as_py():
+        return written.cast(pa.string())
+    return _json_array(values)
+
+
+def _line_numbers(indexes: Sequence[int], first_line: int) -> pa.Array:
+    first, last = indexes[0], indexes[-1]
+    if last - first + 1 == len(indexes):
+        return pa.arange(first_line + first, first_line + last + 1)
+    return pa.array([first_line + index for index in indexes], pa.int64())
+
+
 def _fault(event: Envelope, line: bytes) -> Reason | None:
     """Why a decoded line is no event after all."""
     try:
@@ -251,25 +269,22 @@ def _times(values: Sequence[str | int | float]) -> pa.Array:
     Raises:
         ValueError: one of them is no time.
     """
-    others = [position for position, value in enumerate(values) if value.__class__ is not str]
-    texts: list[Any] = list(values)
-    for position in others:
-        texts[position] = None
     try:
-        read = pa.array(texts, pa.string()).cast(_TIME)
+        try:
+            return _read_at_once(values)
+        except pa.ArrowTypeError:  # there are numbers
+            texts = _read_at_once([value if value.__class__ is str else None for value in values])
     except pa.ArrowInvalid:
-        return pa.array([read_time(value) for value in values], pa.int64()).cast(_TIME)
-    _check_years(read)
-    if not others:
-        return read
-    for position in others:
-        texts[position] = read_time(values[position])
-    epochs = pa.array([text if text.__class__ is int else None for text in texts], pa.int64())
-    return pc.coalesce(read, epochs.cast(_TIME))
+        return pa.array(list(map(read_time, values)), pa.int64()).cast(_TIME)
+    numbers = [None if value.__class__ is str else read_time(value) for value in values]
+    return pc.coalesce(texts, pa.array(numbers, pa.int64()).cast(_TIME))
 
 
-def _check_years(times: pa.Array) -> None:
-    span = pc.min_max(times.cast(pa.int64())).as_py()
-    if span["min"] is not None and not (span["min"] >= EARLIEST and span["max"] <= LATEST):
+def _read_at_once(texts: Sequence[str | None]) -> pa.Array:
+    read = pa.array(texts, pa.string()).cast(_TIME)
+    span = pc.min_max(read)
+    first, last = span["min"].value, span["max"].value
+    if first is not None and not (first >= EARLIEST and last <= LATEST):
         message = "time outside the years 1 to 9999"
         raise ValueError(message)
+    return read

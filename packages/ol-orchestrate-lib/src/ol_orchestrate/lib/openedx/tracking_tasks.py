@@ -1,11 +1,8 @@
 """What the engine and its workers say to each other, and the engine's end of a worker process."""
 
-import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
 from enum import IntEnum
 from struct import Struct
 from types import TracebackType
@@ -16,12 +13,15 @@ import msgspec
 from ol_orchestrate.lib.errors import OLDataError
 from ol_orchestrate.lib.lines import Chunk
 from ol_orchestrate.lib.openedx.tracking import FilterRule
+from ol_orchestrate.lib.slots import SLOT_BYTES, SlotWriter
 
-PIPE_BYTES = 1 << 20
-"""What the kernel holds for a worker: one chunk, so that dealing seldom waits."""
-
-_KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 28), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
-"""For glibc: a worker takes and frees the same megabytes all the time; giving them back costs a tenth of the run."""
+_MEMORY_OF_A_WORKER = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+"""For glibc: a worker takes and frees the same megabytes all the time. It keeps them, in large pages where the system
+has them: a tenth of the run."""
 
 
 class Frame(IntEnum):
@@ -29,11 +29,14 @@ class Frame(IntEnum):
 
     BEGIN = 1
     CHUNK = 2
-    END = 3
+    """Whole lines in the next slot."""
+    LONG_CHUNK = 3
+    """Whole lines that no slot can hold; they follow."""
+    END = 4
 
 
 FRAME = Struct("<BQQQ")
-"""Frame header: kind, number of the first line, byte offset of the first line, length of the payload."""
+"""Frame header: kind, number of the first line, byte offset of the first line, length of the payload or in the slot."""
 
 
 class ShareTask(msgspec.Struct, frozen=True):
@@ -68,57 +71,58 @@ class Worker:
     """A worker process, from outside. Closing its input ends it."""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ol_orchestrate.lib.openedx.tracking_worker"],
+        self._slots = SlotWriter()
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and two numbers
+            [sys.executable, "-m", "ol_orchestrate.lib.openedx.tracking_worker", *map(str, self._slots.for_reader)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            bufsize=0,
-            env={**os.environ, **_KEEP_FREED_MEMORY},
+            pass_fds=self._slots.for_reader,
+            env={**os.environ, **_MEMORY_OF_A_WORKER},
         )
+        self._slots.started()
         assert self._process.stdin is not None  # noqa: S101 - both were asked for
         assert self._process.stdout is not None  # noqa: S101
         self._input, self._output = self._process.stdin, self._process.stdout
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            with suppress(PermissionError):  # beyond what the system allows this user; a smaller pipe only waits more
-                fcntl.fcntl(self._input, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if error is not None:
             self._process.kill()
         self._process.communicate()
+        self._slots.close()
 
     def begin(self, task: ShareTask) -> None:
         """Start a file."""
-        self._send(Frame.BEGIN, (msgspec.json.encode(task),))
+        payload = msgspec.json.encode(task)
+        self._send(FRAME.pack(Frame.BEGIN, 0, 0, len(payload)), payload)
 
     def add(self, chunk: Chunk) -> None:
         """Hand over whole lines; waits while the worker has enough to do."""
-        self._send(Frame.CHUNK, chunk.pieces, chunk.first_line, chunk.first_byte)
+        length = sum(map(len, chunk.pieces))
+        if length > SLOT_BYTES:
+            self._send(FRAME.pack(Frame.LONG_CHUNK, chunk.first_line, chunk.first_byte, length), *chunk.pieces)
+            return
+        try:
+            self._slots.put(chunk.pieces)
+        except BrokenPipeError:
+            raise self._died() from None
+        self._send(FRAME.pack(Frame.CHUNK, chunk.first_line, chunk.first_byte, length))
 
     def end(self) -> None:
         """Say that this was the file's last chunk."""
-        self._send(Frame.END, ())
+        self._send(FRAME.pack(Frame.END, 0, 0, 0))
 
     def report(self) -> ShareReport:
         """Wait until the worker has finished the file."""
-        return msgspec.json.decode(self._read_line(), type=ShareReport)
+        answer = self._output.readline()
+        if not answer.endswith(b"\n"):
+            raise self._died()
+        return msgspec.json.decode(answer, type=ShareReport)
 
-    def _read_line(self) -> bytes:
-        answer = bytearray()
-        while not answer.endswith(b"\n"):
-            piece = self._output.read(1 << 16)
-            if not piece:
-                raise self._died()
-            answer += piece
-        return bytes(answer)
-
-    def _send(
-        self, kind: Frame, pieces: Sequence[bytes | memoryview], first_line: int = 0, first_byte: int = 0
-    ) -> None:
-        header = FRAME.pack(kind, first_line, first_byte, sum(map(len, pieces)))
+    def _send(self, *pieces: bytes | memoryview) -> None:
         try:
-            _write_all(self._input.fileno(), [memoryview(piece) for piece in (header, *pieces)])
+            self._input.writelines(pieces)
+            self._input.flush()
         except BrokenPipeError:
             raise self._died() from None
 
@@ -129,16 +133,3 @@ class Worker:
             f"A worker that read tracking logs {found}; nothing of the file was published. Signal 9 is most often the "
             "kernel short of memory: each worker takes about 150 MB. What it printed stands above. Run this again."
         )
-
-
-_MOST_PIECES = 1024  # of one call, on every system
-
-
-def _write_all(file: int, pieces: list[memoryview]) -> None:
-    """Write all pieces in as few calls as the pipe allows: each call wakes the reader."""
-    while pieces:
-        written = os.writev(file, pieces[:_MOST_PIECES])
-        while pieces and written >= len(pieces[0]):
-            written -= len(pieces.pop(0))
-        if pieces:
-            pieces[0] = pieces[0][written:]

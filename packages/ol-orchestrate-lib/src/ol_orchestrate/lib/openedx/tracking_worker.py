@@ -1,15 +1,12 @@
 """One worker's share of a tracking log: chunks in, a part file of events and a file of refused lines out.
 
 The engine uses a `Share` in its own process for small files. For large ones it runs this module as a program, once per
-processor: frames come in on standard input, one JSON report per file goes out on standard output. A pipe and a plain
-program are enough (no fork of a process that may have threads, no shared memory), and the pipe's size bounds memory.
+processor: frames come in on standard input, their chunks in shared memory, and one JSON report per file goes out on
+standard output. A plain program, not a fork of a process that may have threads.
 """
 
 import gc
-import os
-import queue
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import BinaryIO
@@ -23,9 +20,7 @@ from ol_orchestrate.lib.openedx.tracking_chunks import ChunkReader, Refused
 from ol_orchestrate.lib.openedx.tracking_parts import PartWriter, count_rows, part_writer
 from ol_orchestrate.lib.openedx.tracking_tasks import FRAME, Frame, ShareReport, ShareTask
 from ol_orchestrate.lib.quarantine import SUFFIX, QuarantinedRow, QuarantineFile
-
-QUEUED_CHUNKS = 6
-"""Chunks a worker holds while it is busy writing a row group, so that its neighbour need not wait."""
+from ol_orchestrate.lib.slots import SlotReader
 
 
 class Share:
@@ -82,30 +77,18 @@ def quarantined_row(source_file: str, line: Refused) -> QuarantinedRow:
     )
 
 
-type _Frame = tuple[int, int, int, bytes]
-
-
-def _receive(stream: BinaryIO, frames: queue.Queue[_Frame | None]) -> None:
-    try:
-        while len(header := stream.read(FRAME.size)) == FRAME.size:
-            kind, first_line, first_byte, length = FRAME.unpack(header)
-            frames.put((kind, first_line, first_byte, stream.read(length)))
-    finally:
-        frames.put(None)  # also when reading fails, or the worker would wait for ever
-
-
-def serve(stream: BinaryIO, answers: BinaryIO) -> None:
+def serve(stream: BinaryIO, answers: BinaryIO, slots: SlotReader) -> None:
     """Work off frames until the stream ends."""
-    frames: queue.Queue[_Frame | None] = queue.Queue(maxsize=QUEUED_CHUNKS)
-    threading.Thread(target=_receive, args=(stream, frames), daemon=True).start()
     share: Share | None = None
-    while frame := frames.get():
-        kind, first_line, first_byte, payload = frame
+    while len(header := stream.read(FRAME.size)) == FRAME.size:
+        kind, first_line, first_byte, length = FRAME.unpack(header)
         match kind:
             case Frame.BEGIN:
-                share = Share(msgspec.json.decode(payload, type=ShareTask))
+                share = Share(msgspec.json.decode(stream.read(length), type=ShareTask))
             case Frame.CHUNK if share:
-                share.add(Chunk((payload,), first_line, first_byte))
+                share.add(Chunk((slots.take(length),), first_line, first_byte))
+            case Frame.LONG_CHUNK if share:
+                share.add(Chunk((stream.read(length),), first_line, first_byte))
             case Frame.END if share:
                 share.end()
                 answers.write(msgspec.json.encode(share.report()) + b"\n")
@@ -116,8 +99,7 @@ def main() -> None:
     """Run as a worker. Rows live and die by reference count, so the cycle collector would only cost time."""
     gc.disable()
     pa.set_memory_pool(pa.system_memory_pool())
-    # Not `sys.stdin`: an interpreter that ends after a failure aborts while a thread still waits in that.
-    serve(os.fdopen(sys.stdin.fileno(), "rb", closefd=False), sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer, SlotReader(*map(int, sys.argv[1:])))
 
 
 if __name__ == "__main__":
