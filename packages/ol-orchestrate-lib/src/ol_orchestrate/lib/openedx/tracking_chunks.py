@@ -273,14 +273,14 @@ def _times(values: Sequence[str | int | float]) -> pa.Array:
         try:
             return _read_at_once(values)
         except pa.ArrowTypeError:  # there are numbers
-            texts = _read_at_once([value if value.__class__ is str else None for value in values])
+            texts = _read_at_once([value if isinstance(value, str) else None for value in values])
     except pa.ArrowInvalid:
         return pa.array(list(map(read_time, values)), pa.int64()).cast(_TIME)
-    numbers = [None if value.__class__ is str else read_time(value) for value in values]
+    numbers = [None if isinstance(value, str) else read_time(value) for value in values]
     return pc.coalesce(texts, pa.array(numbers, pa.int64()).cast(_TIME))
 
 
-def _read_at_once(texts: Sequence[str | None]) -> pa.Array:
+def _read_at_once(texts: Sequence[str | float | None]) -> pa.Array:
     read = pa.array(texts, pa.string()).cast(_TIME)
     span = pc.min_max(read)
     first, last = span["min"].value, span["max"].value
