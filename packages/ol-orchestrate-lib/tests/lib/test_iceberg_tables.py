@@ -1,76 +1,34 @@
 # ruff: noqa: DTZ001 (Iceberg's times have no zone)
-"""The loader on a real catalogue: SQLite stands for the PostgreSQL of the `engines` tests. Files, and S3 by moto."""
+"""The loader on a real catalogue: SQLite stands for the PostgreSQL of the `engines` tests. Files, and S3 by moto.
 
-import hashlib
+The other catalogues are in `test_iceberg_catalogs`.
+"""
+
 import json
-import signal
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from ol_orchestrate.lib.errors import MalformedInput, SourceRejected, SourceUnavailable, UpstreamObjectMissing
-from ol_orchestrate.lib.iceberg_catalog import CatalogKind, IcebergSettings, s3_properties
+from ol_orchestrate.lib.iceberg_settings import IcebergSettings
 from ol_orchestrate.lib.iceberg_tables import IcebergLoader, iceberg_loader
-from ol_orchestrate.lib.inventory import RAW_SCHEMA, Column, ColumnType, FileFormat, FileSource, Freshness, RawTable
-from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
-from ol_orchestrate.lib.raw_loader import DuckDBLoader, RawTableLoader
-from ol_orchestrate.lib.raw_tables import LoadResult, landed_files, landed_version
+from ol_orchestrate.lib.inventory import RAW_SCHEMA, Column, ColumnType, RawTable
+from ol_orchestrate.lib.landing import LandingZone
+from ol_orchestrate.lib.raw_loader import DuckDBLoader
+from ol_orchestrate.lib.raw_tables import landed_files, landed_version
 from ol_orchestrate.lib.warehouse import open_warehouse
 
-NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
-DAY = "valid/2024-03-01"
-LOGS = RawTable(
-    name="raw__mitx__openedx__tracking_logs",
-    platform="mitx",
-    entity="tracking_logs",
-    group="openedx",
-    engine="files",
-    source=FileSource("valid", FileFormat.PARQUET),
-    keys=("line_number",),
-    freshness=Freshness(1, 2),
-    description="Events. One row per line.",
-    columns=(
-        Column("username", ColumnType.TEXT, "Who."),
-        Column("event", ColumnType.JSON, "What."),
-        Column("time", ColumnType.TIMESTAMP, "When."),
-        Column("line_number", ColumnType.BIGINT, "Where."),
-    ),
-)
-RUNS = replace(
-    LOGS,
-    name="raw__mitx__openedx__course_structure__course_metadata",
-    source=FileSource("runs", FileFormat.JSONL),
-    columns=(
-        Column("course_id", ColumnType.TEXT, "Run."),
-        Column("tabs", ColumnType.JSON, "Tabs."),
-        Column("self_paced", ColumnType.BOOLEAN, "Pace."),
-        Column("weight", ColumnType.DOUBLE, "Weight."),
-        Column("position", ColumnType.BIGINT, "Place."),
-        Column("start", ColumnType.TIMESTAMP, "Start."),
-    ),
-)
-PARQUET = pa.schema(
-    {"username": pa.string(), "event": pa.string(), "time": pa.timestamp("us", tz="UTC"), "line_number": pa.int64()}
-)
-
-type Rows = Sequence[Mapping[str, Any]]
-
-
-@pytest.fixture
-def zone(tmp_path: Path) -> LandingZone:
-    return LandingZone(tmp_path / "landing")
+from .toy_tables import DAY, LOGS, NOW, PARQUET, RUN_LINES, events, land, land_lines, load
 
 
 @pytest.fixture
@@ -84,40 +42,6 @@ def settings(tmp_path: Path) -> IcebergSettings:
 def loader(settings: IcebergSettings) -> Iterator[IcebergLoader]:
     with iceberg_loader(settings, {"threads": 2}) as loader:
         yield loader
-
-
-def events(*names: str | None, start: int = 1) -> Rows:
-    return [
-        {"username": name, "event": '{"id": 1}', "time": NOW + timedelta(seconds=line), "line_number": line}
-        for line, name in enumerate(names, start)
-    ]
-
-
-def land(zone: LandingZone, files: Mapping[str, Rows], *, schema: pa.Schema = PARQUET, counted: int = 0) -> None:
-    """Make `files` the current objects of the day; `counted` is added to the row counts of the manifest."""
-    folder = Path(str(zone.root)) / DAY
-    folder.mkdir(parents=True, exist_ok=True)
-    objects = []
-    for key, rows in files.items():
-        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), folder / key)
-        objects.append(described(key, (folder / key).read_bytes(), len(rows) + counted))
-    zone.write_manifest(DAY, Manifest(tuple(objects)))
-
-
-def land_lines(zone: LandingZone, *lines: object) -> None:
-    path = Path(str(zone.root)) / "runs/a/rows.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(line if isinstance(line, str) else f"{json.dumps(line)}\n" for line in lines))
-    zone.write_manifest("runs/a", Manifest((described(path.name, path.read_bytes(), len(lines)),)))
-
-
-def described(key: str, content: bytes, rows: int | None) -> LandedObject:
-    digest = hashlib.sha256(content).hexdigest()
-    return LandedObject(key, digest, len(content), digest, rows)
-
-
-def load(loader: RawTableLoader, zone: LandingZone, table: RawTable = LOGS) -> LoadResult:
-    return loader.load(table, zone, landed_files(zone, table), loaded_at=NOW)
 
 
 def rows(loader: IcebergLoader, table: RawTable = LOGS) -> list[dict[str, Any]]:
@@ -333,11 +257,11 @@ def duckdb_loader(path: Path) -> AbstractContextManager[duckdb.DuckDBPyConnectio
 
 def test_json_lines_give_the_same_values_as_on_duckdb(loader: IcebergLoader, zone: LandingZone, tmp_path: Path) -> None:
     land_lines(zone, *LINES)
-    load(loader, zone, RUNS)
+    load(loader, zone, RUN_LINES)
     with duckdb_loader(tmp_path) as connection:
-        load(DuckDBLoader(connection), zone, RUNS)
-        expected = connection.sql(f"select * from {RAW_SCHEMA}.{RUNS.name}").to_arrow_table().to_pylist()
-    assert rows(loader, RUNS) == expected
+        load(DuckDBLoader(connection), zone, RUN_LINES)
+        expected = connection.sql(f"select * from {RAW_SCHEMA}.{RUN_LINES.name}").to_arrow_table().to_pylist()
+    assert rows(loader, RUN_LINES) == expected
     assert len(expected) == len(LINES)
 
 
@@ -375,44 +299,19 @@ def test_a_catalogue_that_is_down_is_said_so(tmp_path: Path) -> None:
         pass
 
 
-KILLED = """
-import sys
-from datetime import UTC, datetime
+LOADING = """
+import resource, sys
 from pathlib import Path
-import test_iceberg_tables as t
-from ol_orchestrate.lib.iceberg_tables import IcebergLoader, iceberg_loader
-from ol_orchestrate.lib.iceberg_catalog import IcebergSettings
+import toy_tables
+from ol_orchestrate.lib.iceberg_tables import iceberg_loader
+from ol_orchestrate.lib.iceberg_settings import IcebergSettings
 
 folder = Path(sys.argv[1])
 uri, warehouse = f"sqlite:///{folder / 'catalogue.db'}", f"file://{folder / 'lakehouse'}"
-settings = IcebergSettings.of_sql("ol_data_lake", uri, warehouse, {})
-
-def hang(self, *arguments):
-    print("written", flush=True)
-    input()
-
-IcebergLoader._record = hang
-with iceberg_loader(settings, {}) as loader:
-    t.load(loader, t.LandingZone(folder / "landing"))
+with iceberg_loader(IcebergSettings.of_sql("ol_data_lake", uri, warehouse, {}), {}) as loader:
+    toy_tables.load(loader, toy_tables.LandingZone(folder / "landing"))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-
-
-def test_a_killed_load_leaves_the_old_table_and_can_be_done_again(
-    loader: IcebergLoader, zone: LandingZone, tmp_path: Path
-) -> None:
-    land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
-    load(loader, zone)
-    land(zone, {"a.parquet": events("eve"), "b.parquet": events("bob")})
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "written\n"
-        process.send_signal(signal.SIGKILL)
-    assert names(loader) == ["ann", "bob"]
-    assert load(loader, zone).is_conserved
-    assert names(loader) == ["bob", "eve"]
 
 
 def test_memory_does_not_grow_with_what_lands(tmp_path: Path, zone: LandingZone) -> None:
@@ -420,31 +319,23 @@ def test_memory_does_not_grow_with_what_lands(tmp_path: Path, zone: LandingZone)
     text = "x" * 1000
     wide = [{**event, "event": json.dumps(text)} for event in events(*["ann"] * 20_000)]
     land(zone, {f"{number}.parquet": wide for number in range(10)})
-    code = textwrap.dedent(KILLED.replace("IcebergLoader._record = hang", "")) + textwrap.dedent(
-        """
-        import resource
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-        """
-    )
     (tmp_path / "lakehouse").mkdir()
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
+        [sys.executable, "-c", LOADING, str(tmp_path)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent,
         check=True,
     )
-    assert int(done.stdout.split()[-1]) * 1024 < 900 << 20
+    assert int(done.stdout) * 1024 < 900 << 20
     assert time.monotonic() - began < 60
 
 
 def test_tables_in_s3(s3_bucket: str, s3_environ: dict[str, str], zone: LandingZone, tmp_path: Path) -> None:
     warehouse = f"s3://{s3_bucket}/warehouse"
     uri = f"sqlite:///{tmp_path / 'catalogue.db'}"
-    settings = IcebergSettings(
-        "ol_data_lake", CatalogKind.SQL, warehouse, {"uri": uri, **s3_properties(warehouse, s3_environ)}
-    )
+    settings = IcebergSettings.of_sql("ol_data_lake", uri, warehouse, s3_environ)
     land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
     with iceberg_loader(settings, {}) as loader:
         load(loader, zone)

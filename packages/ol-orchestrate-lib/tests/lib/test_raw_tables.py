@@ -1,5 +1,4 @@
 # ruff: noqa: S311, DTZ001 (statements of the test's own names; seeded chance; DuckDB's times have no zone)
-import hashlib
 import json
 import pickle
 import random
@@ -8,20 +7,17 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from ol_orchestrate.lib.errors import MalformedInput, UpstreamObjectMissing
-from ol_orchestrate.lib.inventory import Column, ColumnType, FileFormat, FileSource, Freshness, RawTable
-from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
+from ol_orchestrate.lib.inventory import Column, ColumnType, RawTable
+from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.raw_tables import (
     LEDGER,
     LoadResult,
@@ -34,90 +30,15 @@ from ol_orchestrate.lib.raw_tables import (
 )
 from ol_orchestrate.lib.warehouse import open_warehouse
 
-NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
-DAY = "valid/2024-03-01"
-COLUMNS = (
-    Column("username", ColumnType.TEXT, "Who."),
-    Column("event", ColumnType.JSON, "What."),
-    Column("time", ColumnType.TIMESTAMP, "When."),
-    Column("line_number", ColumnType.BIGINT, "Where."),
-)
-LOGS = RawTable(
-    name="raw__mitx__openedx__tracking_logs",
-    platform="mitx",
-    entity="tracking_logs",
-    group="openedx",
-    engine="files",
-    source=FileSource("valid", FileFormat.PARQUET),
-    keys=("line_number",),
-    freshness=Freshness(1, 2),
-    description="Events. One row per line.",
-    columns=COLUMNS,
-)
-RUNS = replace(
-    LOGS,
-    name="raw__mitx__openedx__course_structure__course_metadata",
-    source=FileSource("course_metadata", FileFormat.JSON),
-    columns=(
-        Column("course_id", ColumnType.TEXT, "Run."),
-        Column("tabs", ColumnType.JSON, "Tabs."),
-        Column("self_paced", ColumnType.BOOLEAN, "Pace."),
-        Column("weight", ColumnType.DOUBLE, "Weight."),
-    ),
-)
+from .toy_tables import DAY, LOGS, NOW, RUN_LINES, RUNS, events, land, land_text
+
 QUALIFIED = f"ol_warehouse_raw_data.{LOGS.name}"
-
-type Rows = Sequence[Mapping[str, Any]]
-
-
-@pytest.fixture
-def zone(tmp_path: Path) -> LandingZone:
-    return LandingZone(tmp_path / "landing")
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_warehouse(tmp_path / "warehouse.duckdb") as connection:
         yield connection
-
-
-def events(*names: str, start: int = 1) -> Rows:
-    return [
-        {"username": name, "event": '{"id": 1}', "time": NOW + timedelta(seconds=line), "line_number": line}
-        for line, name in enumerate(names, start)
-    ]
-
-
-def land_parquet(zone: LandingZone, files: Mapping[str, Rows], directory: str = DAY, *, counted: int = 0) -> None:
-    """Make `files` the current objects of a directory; `counted` is added to the row counts of the manifest."""
-    schema = pa.schema(
-        {
-            "username": pa.string(),
-            "event": pa.string(),
-            "time": pa.timestamp("us", tz="UTC"),
-            "line_number": pa.int64(),
-        }
-    )
-    folder = Path(str(zone.root)) / directory
-    objects = []
-    for key, rows in files.items():
-        path = folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path)
-        objects.append(described(key, path.read_bytes(), len(rows) + counted))
-    zone.write_manifest(directory, Manifest(tuple(objects)))
-
-
-def land_text(zone: LandingZone, directory: str, key: str, text: str, rows: int | None) -> None:
-    path = Path(str(zone.root)) / directory / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    zone.write_manifest(directory, Manifest((described(key, text.encode(), rows),)))
-
-
-def described(key: str, content: bytes, rows: int | None) -> LandedObject:
-    digest = hashlib.sha256(content).hexdigest()
-    return LandedObject(key, digest, len(content), digest, rows)
 
 
 def load(
@@ -133,7 +54,7 @@ def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def test_landed_files_are_loaded_with_what_they_came_from(
     connection: duckdb.DuckDBPyConnection, zone: LandingZone
 ) -> None:
-    land_parquet(zone, {"host/tracking.log.0.parquet": events("ada", "bob")})
+    land(zone, {"host/tracking.log.0.parquet": events("ada", "bob")})
     result = load(connection, zone)
     assert (result.added, result.rows_inserted, result.read, result.loaded) == (1, 2, 2, 2)
     assert result.is_conserved
@@ -152,7 +73,7 @@ def test_landed_files_are_loaded_with_what_they_came_from(
 
 
 def test_a_second_load_writes_nothing(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     load(connection, zone)
     result = load(connection, zone, loaded_at=NOW + timedelta(days=1))
     assert not result.wrote
@@ -165,9 +86,9 @@ def test_a_second_load_writes_nothing(connection: duckdb.DuckDBPyConnection, zon
 def test_a_changed_file_replaces_its_rows_and_no_others(
     connection: duckdb.DuckDBPyConnection, zone: LandingZone
 ) -> None:
-    land_parquet(zone, {"a.parquet": events("ada", "bob"), "b.parquet": events("cy")})
+    land(zone, {"a.parquet": events("ada", "bob"), "b.parquet": events("cy")})
     load(connection, zone)
-    land_parquet(zone, {"a.parquet": events("dee"), "b.parquet": events("cy")})
+    land(zone, {"a.parquet": events("dee"), "b.parquet": events("cy")})
     result = load(connection, zone)
     assert (result.changed, result.unchanged, result.rows_deleted, result.rows_inserted) == (1, 1, 2, 1)
     assert names(connection) == ["cy", "dee"]
@@ -176,9 +97,9 @@ def test_a_changed_file_replaces_its_rows_and_no_others(
 def test_a_file_that_is_no_longer_current_is_taken_out(
     connection: duckdb.DuckDBPyConnection, zone: LandingZone
 ) -> None:
-    land_parquet(zone, {"a.parquet": events("ada"), "b.parquet": events("bob")})
+    land(zone, {"a.parquet": events("ada"), "b.parquet": events("bob")})
     load(connection, zone)
-    land_parquet(zone, {"b.parquet": events("bob")})
+    land(zone, {"b.parquet": events("bob")})
     result = load(connection, zone)
     assert (result.removed, result.rows_deleted) == (1, 1)
     assert names(connection) == ["bob"]
@@ -202,17 +123,17 @@ def test_a_table_nothing_has_landed_for_is_there_and_typed(
 
 
 def test_an_empty_file_is_known_to_be_empty(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    land_parquet(zone, {"a.parquet": []})
+    land(zone, {"a.parquet": []})
     assert load(connection, zone).added == 1
     assert load(connection, zone).unchanged == 1
 
 
 def test_tables_keep_to_their_own_files(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
     other = replace(LOGS, name="raw__xpro__openedx__tracking_logs")
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     load(connection, zone)
     load(connection, zone, other)
-    land_parquet(zone, {"b.parquet": events("bob")})
+    land(zone, {"b.parquet": events("bob")})
     load(connection, zone)
     assert names(connection) == ["bob"]
     assert connection.execute(f"select username from ol_warehouse_raw_data.{other.name}").fetchall() == [("ada",)]
@@ -220,7 +141,7 @@ def test_tables_keep_to_their_own_files(connection: duckdb.DuckDBPyConnection, z
 
 @pytest.mark.parametrize("key", ["a[1].parquet", "a*?.parquet", "course-v1:MITx+6.00+1T/x.parquet", "ü'\" x.parquet"])
 def test_any_file_name_is_only_a_name(key: str, connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    land_parquet(zone, {key: events("ada"), "a1.parquet": events("bob")})
+    land(zone, {key: events("ada"), "a1.parquet": events("bob")})
     assert load(connection, zone).rows_inserted == 2
     assert connection.execute(f"select _object_key from {QUALIFIED} where username = 'ada'").fetchall() == [
         (f"{DAY}/{key}",)
@@ -233,7 +154,7 @@ def test_times_are_utc_whatever_the_process_thinks(
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     time.tzset()
     try:
-        land_parquet(zone, {"a.parquet": events("ada", start=0)})
+        land(zone, {"a.parquet": events("ada", start=0)})
         with open_warehouse(tmp_path / "warehouse.duckdb") as connection:
             load(connection, zone, loaded_at=NOW.astimezone(timezone(timedelta(hours=5))))
             found = connection.execute(f"select time, _loaded_at from {QUALIFIED}").fetchall()
@@ -253,25 +174,23 @@ def test_json_documents_keep_their_json(connection: duckdb.DuckDBPyConnection, z
 
 
 def test_json_lines_keep_text_apart_from_json(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    table = replace(RUNS, source=FileSource("course_metadata", FileFormat.JSONL))
     lines = ['{"course_id": 7, "tabs": "text"}', '{"course_id": null, "tabs": null}', '{"course_id": "x", "tabs": {}}']
     land_text(zone, "course_metadata/run", "x.jsonl", "\n".join(lines) + "\n", 3)
-    load(connection, zone, table)
+    load(connection, zone, RUN_LINES)
     assert connection.execute(
         f"select course_id, tabs from ol_warehouse_raw_data.{RUNS.name} order by tabs nulls first"
     ).fetchall() == [(None, None), ("7", '"text"'), ("x", "{}")]
 
 
 def test_a_long_line_is_read(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    table = replace(RUNS, source=FileSource("course_metadata", FileFormat.JSONL))
     land_text(zone, "course_metadata/run", "x.jsonl", json.dumps({"course_id": "x" * (20 << 20)}) + "\n", 1)
-    assert load(connection, zone, table).loaded == 1
+    assert load(connection, zone, RUN_LINES).loaded == 1
 
 
 def test_other_counts_than_the_manifests_load_nothing(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     load(connection, zone)
-    land_parquet(zone, {"b.parquet": events("bob", "cy")}, counted=1)
+    land(zone, {"b.parquet": events("bob", "cy")}, counted=1)
     with pytest.raises(MalformedInput, match="counts 3 rows and the file gave 2") as caught:
         load(connection, zone)
     assert (caught.value.source, caught.value.reason) == (f"{DAY}/b.parquet", "row_count")
@@ -288,9 +207,9 @@ def test_a_manifest_without_counts_is_taken_at_its_files(
 
 
 def test_a_missing_file_is_named_and_nothing_is_lost(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     load(connection, zone)
-    land_parquet(zone, {"b.parquet": events("bob")})
+    land(zone, {"b.parquet": events("bob")})
     zone.remove(f"{DAY}/b.parquet")
     with pytest.raises(UpstreamObjectMissing) as caught:
         load(connection, zone)
@@ -318,8 +237,8 @@ def test_a_file_that_is_not_what_it_says_is_named(
 
 
 def test_a_file_without_a_column_is_refused(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
-    land_parquet(zone, {"a.parquet": events("ada")})
-    wider = replace(LOGS, columns=(*COLUMNS, Column("page", ColumnType.TEXT, "Page.")))
+    land(zone, {"a.parquet": events("ada")})
+    wider = replace(LOGS, columns=(*LOGS.columns, Column("page", ColumnType.TEXT, "Page.")))
     with pytest.raises(MalformedInput, match="page"):
         load(connection, zone, wider)
 
@@ -327,8 +246,8 @@ def test_a_file_without_a_column_is_refused(connection: duckdb.DuckDBPyConnectio
 def test_a_warehouse_of_an_older_inventory_is_loaded_anew(
     connection: duckdb.DuckDBPyConnection, zone: LandingZone
 ) -> None:
-    narrow = replace(LOGS, columns=COLUMNS[:3])
-    land_parquet(zone, {"a.parquet": events("ada")})
+    narrow = replace(LOGS, columns=LOGS.columns[:3])
+    land(zone, {"a.parquet": events("ada")})
     load(connection, zone, narrow)
     result = load(connection, zone)
     assert (result.added, result.loaded) == (1, 1)
@@ -339,7 +258,7 @@ def test_a_warehouse_of_an_older_inventory_is_loaded_anew(
 def test_the_published_statement_makes_the_same_table(connection: duckdb.DuckDBPyConnection, zone: LandingZone) -> None:
     connection.execute("create schema ol_warehouse_raw_data")
     connection.execute(create_table_sql(LOGS))
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     assert load(connection, zone).loaded == 1
 
 
@@ -349,7 +268,7 @@ def test_versions_say_whether_there_is_something_to_load(
     assert loaded_version(connection, LOGS.name) is None
     load(connection, zone)
     assert loaded_version(connection, LOGS.name) == landed_version(landed_files(zone, LOGS)) == landed_version([])
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     assert loaded_version(connection, LOGS.name) != landed_version(landed_files(zone, LOGS))
     load(connection, zone)
     assert loaded_version(connection, LOGS.name) == landed_version(landed_files(zone, LOGS))
@@ -357,10 +276,10 @@ def test_versions_say_whether_there_is_something_to_load(
 
 def test_a_killed_load_leaves_the_table_as_it_was(zone: LandingZone, tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
-    land_parquet(zone, {"a.parquet": events("ada")})
+    land(zone, {"a.parquet": events("ada")})
     with open_warehouse(path) as connection:
         load(connection, zone)
-    land_parquet(zone, {"a.parquet": events("bob", "cy")})
+    land(zone, {"a.parquet": events("bob", "cy")})
 
     code = """
     import os, pickle, signal, sys
@@ -384,7 +303,7 @@ def test_a_killed_load_leaves_the_table_as_it_was(zone: LandingZone, tmp_path: P
 def test_an_object_store_is_read_without_an_extension(
     connection: duckdb.DuckDBPyConnection, zone: LandingZone, s3_bucket: str
 ) -> None:
-    land_parquet(zone, {"host/a[1].parquet": events("ada")})
+    land(zone, {"host/a[1].parquet": events("ada")})
     remote = LandingZone(f"s3://{s3_bucket}/landing")
     remote.publish(Path(str(zone.root)) / DAY / "host/a[1].parquet", f"{DAY}/host/a[1].parquet")
     manifest = zone.read_manifest(DAY)
@@ -421,7 +340,7 @@ def replayed(history: list[tuple[dict[str, int], bool]], folder: Path) -> tuple[
     zone = LandingZone(folder / "landing")
     with open_warehouse(folder / "warehouse.duckdb") as connection:
         for step, (files, is_loaded) in enumerate(history):
-            land_parquet(zone, {key: events(*[f"{step}-{key}"] * count) for key, count in files.items()})
+            land(zone, {key: events(*[f"{step}-{key}"] * count) for key, count in files.items()})
             if is_loaded:
                 load(connection, zone)
         is_conserved = load(connection, zone).is_conserved

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ol_orchestrate.lib.errors import ConfigurationError, SourceUnavailable
+from ol_orchestrate.lib.errors import ConfigurationError, SourceRejected, SourceUnavailable
 
 if TYPE_CHECKING:
     from trino.dbapi import Connection
@@ -20,7 +20,6 @@ SHORTEST_RETENTION_HOURS = 24
 """A load or a query that is under way must not lose the files it reads or is about to name."""
 
 _DEFAULT_RETENTION_HOURS = 7 * 24
-_SYSTEM_SCHEMAS = ("information_schema", "system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +62,13 @@ class Maintained:
 
 
 def iceberg_tables(connection: "Connection") -> list[tuple[str, str]]:
-    """Every table of the connection's catalogue, schema and name; views are none."""
-    excluded = ", ".join(f"'{schema}'" for schema in _SYSTEM_SCHEMAS)
-    rows = _query(
-        connection,
-        "select table_schema, table_name from information_schema.tables "
-        f"where table_type = 'BASE TABLE' and table_schema not in ({excluded}) order by 1, 2",
-    )
+    """Every Iceberg table of the connection's catalogue, schema and name; no view, and nothing of another kind.
+
+    Raises:
+        SourceUnavailable: Trino did not answer.
+        SourceRejected: Trino refused.
+    """
+    rows = _query(connection, "select table_schema, table_name from system.iceberg_tables order by 1, 2")
     return [(str(schema), str(table)) for schema, table in rows]
 
 
@@ -80,7 +79,8 @@ def maintain(connection: "Connection", schema: str, table: str, retention: Reten
     meanwhile. A dry run changes nothing.
 
     Raises:
-        SourceUnavailable: Trino did not answer, or refused.
+        SourceUnavailable: Trino did not answer, or its catalogue did not.
+        SourceRejected: Trino refused: a right is missing, or the retention is below its own floor.
     """
     before = figures(connection, schema, table)
     if dry_run:
@@ -88,7 +88,9 @@ def maintain(connection: "Connection", schema: str, table: str, retention: Reten
     name = _name(schema, table)
     for procedure in (
         "optimize",
-        "optimize_manifests",  # they keep the smallest and the largest text of a file, and of one just replaced too
+        # They keep the smallest and the largest text of a file, and of one just replaced too. Nothing was ever loaded
+        # into a table without a snapshot, and Trino's procedure cannot do with that.
+        *(["optimize_manifests"] if before.snapshots else []),
         f"expire_snapshots(retention_threshold => '{retention.snapshots_s}s')",
         f"remove_orphan_files(retention_threshold => '{retention.orphans_s}s')",
     ):
@@ -133,6 +135,9 @@ def _query(connection: "Connection", statement: str) -> list[Iterable[object]]:
         cursor = connection.cursor()
         cursor.execute(statement)
         return list(cursor.fetchall())
+    except trino.exceptions.TrinoUserError as error:
+        message = f"Trino refuses `{statement[:200]}`: {error.message}"
+        raise SourceRejected(message, system="trino", operation="maintain") from error
     except (trino.exceptions.Error, OSError) as error:
         message = f"Trino could not run `{statement[:200]}`: {error}"
         raise SourceUnavailable(message, system="trino", operation="maintain") from error

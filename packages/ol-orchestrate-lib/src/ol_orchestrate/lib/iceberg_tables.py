@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import duckdb
 
-from ol_orchestrate.lib.iceberg_catalog import IcebergSettings, naming_iceberg_errors, open_catalog
+from ol_orchestrate.lib.iceberg_catalog import open_catalog
+from ol_orchestrate.lib.iceberg_errors import naming_iceberg_errors
 from ol_orchestrate.lib.iceberg_ledger import (
     CURRENT,
     PREVIOUS,
@@ -25,6 +26,7 @@ from ol_orchestrate.lib.iceberg_ledger import (
     read_ledger,
     write_ledger,
 )
+from ol_orchestrate.lib.iceberg_settings import IcebergSettings
 from ol_orchestrate.lib.inventory import RAW_SCHEMA, ColumnType, RawTable
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.raw_tables import (
@@ -89,7 +91,7 @@ class IcebergLoader:
             MalformedInput: A file cannot be read as described, or holds another number of rows than its manifest says.
             UpstreamObjectMissing: A file is not there.
             SourceUnavailable: Catalogue or store did not answer, or somebody else changed the table meanwhile.
-            SourceRejected: The store refused to be written.
+            SourceRejected: The catalogue or the store refused.
         """
         with naming_iceberg_errors(self.settings, f"load {table.name}"):
             return self._load(table, zone, landed, loaded_at)
@@ -127,14 +129,21 @@ class IcebergLoader:
         return _result(table, landed, changes, ledger, held, target.scan().count())
 
     def _open_or_create(self, table: RawTable) -> "Table":
-        from pyiceberg.exceptions import NoSuchTableError
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         identifier = (RAW_SCHEMA, table.name)
         try:
             return self.catalog.load_table(identifier)
         except NoSuchTableError:
-            self.catalog.create_namespace_if_not_exists(RAW_SCHEMA)
-            return self.catalog.create_table_if_not_exists(identifier, schema=_schema(table), properties=_PROPERTIES)
+            try:
+                return self._create(table)
+            except NoSuchNamespaceError:  # first the table: who may not make schemas may well fill one that is there
+                self.catalog.create_namespace_if_not_exists(RAW_SCHEMA)
+                return self._create(table)
+
+    def _create(self, table: RawTable) -> "Table":
+        identifier = (RAW_SCHEMA, table.name)
+        return self.catalog.create_table_if_not_exists(identifier, schema=_schema(table), properties=_PROPERTIES)
 
     def _append(
         self,
@@ -164,7 +173,8 @@ class IcebergLoader:
 
     def _record(self, transaction: "Transaction", target: "Table", table: RawTable, ledger: Ledger) -> None:
         """Write the ledger, and let the commit that brings the rows name it."""
-        folder = f"{self.settings.warehouse_uri}/_ledgers/{table.name}"
+        # Beside the table, not in its folder: maintenance would take the ledger for a file that nobody names.
+        folder = f"{target.location().rstrip('/').rpartition('/')[0]}/_ledgers/{table.name}"
         properties: dict[str, Any] = {CURRENT: write_ledger(target.io, folder, ledger.values())}
         if former := target.properties.get(CURRENT):
             properties[PREVIOUS] = former
@@ -224,7 +234,9 @@ def iceberg_loader(settings: IcebergSettings, duckdb_config: Mapping[str, str | 
         duckdb_config: Limits of the embedded engine that reads the landed files, such as `memory_limit`.
 
     Raises:
+        ConfigurationError: Its address is none, or there are no AWS credentials.
         SourceUnavailable: The catalogue does not answer.
+        SourceRejected: It refuses us.
     """
     with open_catalog(settings) as catalog:
         yield IcebergLoader(settings, catalog, duckdb_config)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def connect_trino(environ: Mapping[str, str], data_dir: Path, catalog: str) -> Iterator["Connection"]:
     """A connection, closed afterwards: to DBT_TRINO_HOST over TLS, else to the stack that runs in `data_dir`.
 
-    Making one sends nothing; the first query does.
+    The stack is meant too where the variables are those of `bin/trino env`. Making a connection sends nothing; the
+    first query does.
 
     Args:
         environ: Where the variables are.
@@ -24,7 +25,7 @@ def connect_trino(environ: Mapping[str, str], data_dir: Path, catalog: str) -> I
         catalog: Trino's name of the Iceberg catalogue, where DBT_TRINO_CATALOG does not say; the stack has its own.
 
     Raises:
-        ConfigurationError: Neither is there.
+        ConfigurationError: Neither is there, or only the stack is, and settings name another catalogue.
     """
     from trino import dbapi
 
@@ -36,7 +37,9 @@ def connect_trino(environ: Mapping[str, str], data_dir: Path, catalog: str) -> I
 
 
 def _arguments(environ: Mapping[str, str], data_dir: Path, catalog: str) -> dict[str, Any]:
-    if host := environ.get("DBT_TRINO_HOST"):
+    stack = read_stack(data_dir)
+    names_stack = stack is not None and stack.dbt_variables.items() <= environ.items()
+    if (host := environ.get("DBT_TRINO_HOST")) and not names_stack:
         user = environ.get("DBT_TRINO_USERNAME") or ""
         return {
             "host": host,
@@ -44,9 +47,15 @@ def _arguments(environ: Mapping[str, str], data_dir: Path, catalog: str) -> dict
             "http_scheme": "https",
             "user": user,
             "auth": _authentication(environ, user),
+            "verify": environ.get("DBT_TRINO_CA") or True,
             "catalog": environ.get("DBT_TRINO_CATALOG") or catalog,
         }
-    if stack := read_stack(data_dir):
+    if stack and environ.get("OL_ICEBERG_CATALOG"):
+        raise ConfigurationError(
+            "OL_ICEBERG_CATALOG names another catalogue than the one that Trino of this machine reads. Set "
+            "DBT_TRINO_HOST, DBT_TRINO_USERNAME and DBT_TRINO_PASSWORD of one that does, or unset OL_ICEBERG_CATALOG."
+        )
+    if stack:
         return {"host": stack.host, "port": stack.port, "user": stack.user, "catalog": stack.catalog}
     raise ConfigurationError(
         "Nothing says where Trino is: set DBT_TRINO_HOST, DBT_TRINO_USERNAME and DBT_TRINO_PASSWORD, "
