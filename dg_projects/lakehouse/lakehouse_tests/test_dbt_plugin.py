@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,23 @@ def test_connecting_makes_the_folder(credentials: DuckDBCredentials, lake: Any) 
     assert lake.warehouse.is_file()
 
 
+def test_the_file_is_held_until_dbt_has_opened_it(credentials: DuckDBCredentials, lake: Any) -> None:
+    """No other process gets in between the question whether it is free and dbt's own opening."""
+    plugin = plugged_in(credentials)
+    plugin.update_connection_config(credentials, {})
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+    other = [sys.executable, "-c", code, str(lake.warehouse)]
+    assert b"Conflicting lock" in subprocess.run(other, capture_output=True, check=False).stderr
+    with duckdb.connect(lake.warehouse, config={}) as opened:
+        plugin.configure_connection(opened)
+    assert subprocess.run(other, capture_output=True, check=False).returncode == 0
+
+
 def test_a_reader_of_the_open_warehouse_is_let_in(credentials: DuckDBCredentials, lake: Any) -> None:
     plugin = plugged_in(credentials)
     plugin.update_connection_config(credentials, {})
+    with duckdb.connect(lake.warehouse) as opened:
+        plugin.configure_connection(opened)
     with duckdb.connect(lake.warehouse, read_only=True):
         plugin.update_connection_config(credentials, {"access_mode": "READ_ONLY"})
 

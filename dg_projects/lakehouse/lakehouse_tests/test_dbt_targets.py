@@ -66,7 +66,15 @@ def test_qa_and_production_are_reached_over_tls(
     assert (found.method, found.http_scheme) == (method, HttpScheme.HTTPS)
     assert (found.host, found.port, found.user, found.timezone) == ("trino.example.org", 443, "ada", "UTC")
     assert found.database == f"ol_data_lake_{target}"
-    assert found.cert is None  # the flag require_certificate_validation makes this a check
+    assert found.cert is True
+
+
+@pytest.mark.parametrize("target", ["qa", "production"])
+def test_an_authority_of_ones_own_is_named_by_a_file(outputs: dict[str, Any], target: str) -> None:
+    found = credentials(outputs[target], REMOTE | {"DBT_TRINO_PASSWORD": "x", "DBT_TRINO_CA": "/etc/ours.pem"})
+    assert found.cert == "/etc/ours.pem"
+    empty = credentials(outputs[target], REMOTE | {"DBT_TRINO_PASSWORD": "x", "DBT_TRINO_CA": ""})
+    assert empty.cert is True, "an empty path would turn the check off"
 
 
 @pytest.mark.parametrize("target", ["qa", "production"])
