@@ -106,3 +106,49 @@ def test_uv_operations_is_one_operation(repo_root: Path, tmp_path: Path, argumen
     done = subprocess.run(command, env={"PATH": f"{tmp_path}:/bin"}, capture_output=True, text=True, check=False)
     assert done.stdout == f"{repo_root} {expected}\n"
     assert done.returncode == 3, "uv's own status"
+
+
+@pytest.fixture
+def with_everything_but_trino(repo_root: Path, tmp_path: Path) -> dict[str, str]:
+    """The variables of a machine where PostgreSQL and Java were found; neither is started."""
+    for name, said in {"initdb": "", "postgres": "", "java": "java.base@25"}.items():
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\necho {said}\n")
+        program.chmod(0o755)
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin:{tmp_path / 'bin'}",
+        "JAVA_HOME": str(tmp_path),
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "OL_BOOTSTRAPPED": str(repo_root),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"TRINO_HOME": "/nowhere"}, r"TRINO_HOME is '/nowhere'.* unset TRINO_HOME\."),
+        ({"OL_MAVEN_REPOSITORY": "http://127.0.0.1:9/"}, r"http://127\.0\.0\.1:9/io/trino.*Check OL_MAVEN_REPOSITORY"),
+    ],
+)
+def test_engines_that_could_not_start_are_said_aloud_and_fail_continuous_integration(
+    repo_root: Path, with_everything_but_trino: dict[str, str], fault: dict[str, str], reason: str
+) -> None:
+    def run(command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        environ = {**with_everything_but_trino, **fault, **more}
+        return subprocess.run(
+            [str(repo_root / command), "--engines"], env=environ, capture_output=True, text=True, check=False
+        )
+
+    here = run("bin/test")
+    assert here.returncode == 0, here.stdout + here.stderr
+    [loud] = [line for line in here.stdout.splitlines() if line.startswith("!!!")]
+    assert loud == here.stdout.rstrip().splitlines()[-1]
+    assert re.search(rf"PARITY DID NOT RUN.*Trino could not start.*{reason}.*: bin/test --engines$", loud)
+    assert re.search(r"^engines +not run", here.stdout, re.MULTILINE)
+
+    for failing in (run("bin/test", CI="1"), run(".ci/run")):
+        assert failing.returncode == 1
+        assert re.search(r"^engines +FAILED", failing.stdout, re.MULTILINE)
+        assert failing.stdout.rstrip().splitlines()[-1] == loud

@@ -1,6 +1,7 @@
 """`olp trino`: Trino over Iceberg on this machine. `bin/trino` is the same from a bare clone."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import click
 
 from ol_orchestrate.lib.environment import Storage
 from ol_orchestrate.lib.errors import SourceRejected, SourceUnavailable
-from ol_orchestrate.lib.trino_stack import TrinoStack, lifecycle, read_stack
+from ol_orchestrate.lib.trino_stack import TrinoStack, lifecycle
 
 _NOT_RUNNING = 3
+_DBT_HINT = 'dbt by hand: eval "$(bin/trino env)"; cd src/ol_dbt && dbt build --target dev_trino'
 
 
 @click.group(name="trino", context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +27,7 @@ def group() -> None:
 def start() -> None:
     """Start the stack and wait until it answers. Nothing happens when it runs."""
     lifecycle.start(_data_dir(), os.environ, _say)
+    _say(_DBT_HINT)
 
 
 @group.command()
@@ -43,22 +46,35 @@ def status() -> None:
     if found.stack and found.is_running:
         click.echo(f"Trino {found.stack.trino_version} at {found.stack.url}, catalogue {found.stack.catalog},")
         click.echo(f"tables in {found.stack.warehouse_uri}")
+        click.echo(_DBT_HINT)
         return
     click.echo("The stack is not running. `bin/trino start` starts it.")
     sys.exit(_NOT_RUNNING)
 
 
 @group.command()
+def env() -> None:
+    """Print what points dbt's target `dev_trino` at the stack, for a shell: eval "$(bin/trino env)"."""
+    for name, value in _running_stack().dbt_variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@group.command()
 @click.argument("statement", required=False)
 def sql(statement: str | None) -> None:
     """Run one STATEMENT (or what standard input holds) and print its rows, separated by tabs."""
-    stack = read_stack(_data_dir())
-    if stack is None:
-        click.echo("olp: Trino is not running. Type `bin/trino start`, then this again.", err=True)
-        sys.exit(_NOT_RUNNING)
+    stack = _running_stack()
     text = (statement or sys.stdin.read()).strip().rstrip(";")
     for row in _rows(stack, text):
         click.echo("\t".join("NULL" if value is None else str(value) for value in row))
+
+
+def _running_stack() -> TrinoStack:
+    found = lifecycle.status(_data_dir())
+    if found.stack and found.is_running:
+        return found.stack
+    _say("olp: Trino is not running. Type `bin/trino start`, then this again.")
+    sys.exit(_NOT_RUNNING)
 
 
 def _rows(stack: TrinoStack, statement: str) -> list[list[object]]:

@@ -32,5 +32,9 @@ def test_a_damaged_file_says_what_to_type(tmp_path: Path) -> None:
         read_stack(tmp_path)
 
 
+def test_dbt_is_told_host_and_port() -> None:
+    assert STACK.dbt_variables == {"DBT_TRINO_HOST": "127.0.0.1", "DBT_TRINO_PORT": "1234"}
+
+
 def test_it_does_not_show_the_catalogues_password() -> None:
     assert "secret" not in repr(STACK)

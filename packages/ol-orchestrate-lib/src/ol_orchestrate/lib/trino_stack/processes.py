@@ -37,11 +37,11 @@ class RunningProcess:
 
     @property
     def memory_bytes(self) -> int:
-        """What it holds in memory now; 0 where the system does not tell."""
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            return 0
+        """What it and its children hold in memory now; 0 where the system does not tell.
+
+        A page that several share is counted once: each has its part of it.
+        """
+        return sum(_memory_bytes(pid) for pid in (self.pid, *_children(self.pid)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,22 @@ def write_processes(path: Path, processes: Sequence[RunningProcess]) -> None:
     """Record what runs, whole or not at all."""
     with atomic_writer(path) as file:
         file.write(json.dumps([asdict(process) for process in processes], indent=2).encode())
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    except OSError:
+        return []
+
+
+def _memory_bytes(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    except OSError:
+        return 0
+    shares_kib = [line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")]
+    return sum(int(share) for share in shares_kib) * 1024
 
 
 def _collect(pid: int) -> None:

@@ -1,24 +1,29 @@
-"""The Trino server: its configuration, its start, and when it answers."""
+"""The Trino server: its configuration and its start. When it answers is in `readiness`."""
 
 import os
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ol_orchestrate.lib.errors import SourceUnavailable
 from ol_orchestrate.lib.files import atomic_writer
-from ol_orchestrate.lib.trino_stack.facts import CATALOG, TRINO_USER
+from ol_orchestrate.lib.trino_stack.facts import CATALOG
 from ol_orchestrate.lib.trino_stack.java import Java
-from ol_orchestrate.lib.trino_stack.postgres import DATABASE, OWNER, Cluster, last_words
+from ol_orchestrate.lib.trino_stack.postgres import DATABASE, OWNER, Cluster
 from ol_orchestrate.lib.trino_stack.processes import RunningProcess, start_process
 
-HEAP_MB = 1792
-"""Leaves the server's process, PostgreSQL and what Java needs beside its heap within 2.5 GB."""
+HEAP_MB = 1280
+"""With a full heap, everything of `_BESIDE_THE_HEAP` full too, and PostgreSQL, the stack stays below its 2.5 GB."""
 
-_READY_S = 120.0
+_BESIDE_THE_HEAP = (
+    "-XX:ReservedCodeCacheSize=128M",
+    "-XX:MaxMetaspaceSize=384M",
+    "-XX:MaxDirectMemorySize=128M",
+)
+"""At least twice what several builds in a row leave there; without these Java lets each grow far beyond."""
+
+_ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
+"""glibc would make eight arenas a processor and keep what was freed in each; Trino has hundreds of threads."""
+
 _PASSWORD_VARIABLE = "OL_TRINO_CATALOGUE_PASSWORD"  # noqa: S105 # pragma: allowlist secret
 _MAIN_CLASS = "io.trino.server.TrinoServer"
 
@@ -45,8 +50,21 @@ def configuration(plan: ServerPlan) -> dict[str, Mapping[str, str]]:
             "node-scheduler.include-coordinator": "true",
             "http-server.http.port": str(plan.port),
             "discovery.uri": f"http://127.0.0.1:{plan.port}",
-            "catalog.config-dir": str(plan.folder / "etc" / "catalog"),
             "plugin.dir": str(plan.home / "plugin"),
+            # A static catalogue is on no node until Trino looks at its nodes again, up to five seconds after it says
+            # that it has started; its queries fail till then (NO_NODES_AVAILABLE). A dynamic one is on every node.
+            "catalog.management": "dynamic",
+            # What is sorted, joined or grouped goes on in files where the heap is too small for it; a query would fail.
+            "spill-enabled": "true",
+            "spiller-spill-path": str(plan.folder / "data" / "spill"),
+            # Before what a sort holds exceeds what one query may have: 0.3 of the heap.
+            "memory-revoking-threshold": "0.3",
+            "memory-revoking-target": "0.2",
+        },
+        # Trino looks for this one below the folder it was started in.
+        "catalog-store.properties": {
+            "catalog.config-dir": str(plan.folder / "etc" / "catalog"),
+            "catalog.read-only": "true",
         },
         f"catalog/{CATALOG}.properties": {
             "connector.name": "iceberg",
@@ -83,14 +101,14 @@ def s3_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def start_server(plan: ServerPlan, *, log: Path, environ: Mapping[str, str]) -> RunningProcess:
-    """Write the configuration and start Trino; `wait_for_server` says when it answers."""
+    """Write the configuration and start Trino; `readiness.wait_for_server` says when it answers."""
     for name, properties in configuration(plan).items():
         with atomic_writer(plan.folder / "etc" / name) as file:
             file.write("".join(f"{key}={value}\n" for key, value in properties.items()).encode())
     data = plan.folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    child_environ = {**environ, _PASSWORD_VARIABLE: plan.cluster.password}
-    return start_process("trino", command(plan, data), log=log, environ=child_environ, folder=plan.home)
+    child_environ = {**environ, **_ALLOCATOR, _PASSWORD_VARIABLE: plan.cluster.password}
+    return start_process("trino", command(plan, data), log=log, environ=child_environ, folder=plan.folder)
 
 
 def command(plan: ServerPlan, data: Path) -> Sequence[str]:
@@ -102,7 +120,7 @@ def command(plan: ServerPlan, data: Path) -> Sequence[str]:
         "-server",
         f"-Xmx{HEAP_MB}M",
         "-XX:+ExitOnOutOfMemoryError",
-        "-XX:ReservedCodeCacheSize=256M",
+        *_BESIDE_THE_HEAP,
         f"-XX:ActiveProcessorCount={min(os.process_cpu_count() or 1, 8)}",
         "-Djdk.attach.allowAttachSelf=true",
         "-Dfile.encoding=UTF-8",
@@ -119,61 +137,3 @@ def command(plan: ServerPlan, data: Path) -> Sequence[str]:
         f"-Dconfig={plan.folder / 'etc' / 'config.properties'}",
         _MAIN_CLASS,
     ]
-
-
-_ANSWERS_IN_A_ROW = 4
-"""A server that has just found its node can lose it again for a second."""
-
-
-def wait_for_server(port: int, process: RunningProcess) -> str:
-    """Wait until a query of a table in the catalogue answers; returns the server's version.
-
-    "SERVER STARTED" is not enough: the first query after it can find no node to run on.
-
-    Raises:
-        SourceUnavailable: The server ended, or did not answer within two minutes.
-    """
-    deadline = time.monotonic() + _READY_S
-    answer = "nothing"
-    while process.is_alive and time.monotonic() < deadline:
-        time.sleep(0.3)
-        if not _listens(port):
-            continue
-        try:
-            for _ in range(_ANSWERS_IN_A_ROW):
-                version = _ask(port)
-                time.sleep(1)
-        except SourceUnavailable as error:
-            answer = error.message
-        else:
-            return version
-    state = "did not answer in time" if process.is_alive else "ended by itself"
-    message = f"Trino {state} (last heard: {answer}). {last_words(Path(process.log), 12)}"
-    raise SourceUnavailable(message, system="trino", operation="start")
-
-
-def _listens(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/info", timeout=5) as answer:
-            return b'"starting":false' in answer.read()
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _ask(port: int) -> str:
-    import trino
-
-    connection = trino.dbapi.connect(host="127.0.0.1", port=port, user=TRINO_USER, catalog=CATALOG, max_attempts=1)
-    try:
-        cursor = connection.cursor()
-        cursor.execute(f"select count(*) from {CATALOG}.information_schema.schemata")  # noqa: S608 (a constant)
-        cursor.fetchall()
-        cursor.execute("select count(*) from unnest(sequence(1, 10))")  # the only one that needs a node to run on
-        cursor.fetchall()
-        cursor.execute("select min(node_version) from system.runtime.nodes where state = 'active'")
-        [[version]] = cursor.fetchall()
-    except (trino.exceptions.Error, OSError) as error:
-        raise SourceUnavailable(str(error), system="trino", operation="query") from error
-    finally:
-        connection.close()
-    return str(version)
