@@ -13,12 +13,13 @@ import pytest
 
 from lakehouse.manifest import dbt_project_dir
 from ol_cli.parity_build import run_dbt
+from ol_cli.parity_built import Built
 from ol_cli.parity_compare import Difference
 from ol_cli.parity_engines import TrinoEngine, open_duckdb, open_trino
 from ol_cli.parity_models import Model
 from ol_cli.parity_run import compare_model
 from ol_orchestrate.lib.errors import SourceRejected, SourceUnavailable
-from ol_orchestrate.lib.trino_stack import TrinoStack
+from ol_orchestrate.lib.trino_stack import TrinoStack, read_stack
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 
@@ -29,6 +30,7 @@ class Lake:
     def __init__(self, data_dir: Path) -> None:
         ours = ("DAGSTER_", "OPENEDX_", "DBT_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.data_dir = data_dir
         self.environ = {**clean, "OL_DATA_DIR": str(data_dir)}
 
     def olp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -104,6 +106,24 @@ def test_a_model_that_differs_is_exit_1_and_shown(lake: Lake, trino: TrinoEngine
     again = ["run", "--target", "dev_trino", "--select", "dim_course__run"]
     run_dbt(again, dbt_project_dir(os.environ), None, trino_stack)
     assert lake.parity("--models", "dim_course__run")[0] == 0
+
+
+@pytest.mark.usefixtures("whole")
+def test_a_model_whose_sql_has_changed_since_is_built_again_and_no_other(lake: Lake, trino: TrinoEngine) -> None:
+    """The record is made to say that it was built of other SQL, and the table is what that other SQL made."""
+    record = lake.data_dir / "dbt" / "parity_dev_trino"
+    built = Built.read(record)
+    assert built is not None
+    built.model_copy(update={"models": {**built.models, "dim_course__run": "of other SQL"}}).write(record)
+    execute(trino, "update mart.dim_course__run set title = 'old'", "update mart.dim_course__content set title = 'old'")
+    shown = lake.olp("parity", "--json", "--models", "dim_course__run")
+    assert "SQL of 1 models changed since they were built on iceberg: dim_course__run" in shown.stderr
+    assert shown.returncode == 0, shown.stdout
+    assert list(json.loads(shown.stdout)["seconds"]) == ["build iceberg", "compare"]
+    assert Built.read(record) == built
+    assert lake.parity("--models", "dim_course__content")[0] == 1, "it was not built again"
+    again = ["run", "--target", "dev_trino", "--select", "dim_course__content"]
+    run_dbt(again, dbt_project_dir(os.environ), None, read_stack(lake.data_dir))
 
 
 # kind → the value on DuckDB, the same on Trino, and another on Trino

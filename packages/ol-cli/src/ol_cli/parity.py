@@ -12,6 +12,7 @@ import click
 from lakehouse import manifest as dbt_manifest
 from lakehouse.settings import Settings
 from ol_cli.parity_build import Warehouses, selected_names
+from ol_cli.parity_built import fingerprints
 from ol_cli.parity_engines import open_duckdb, open_trino
 from ol_cli.parity_models import Model, models_of, read_manifest
 from ol_cli.parity_report import Report, in_words
@@ -24,13 +25,14 @@ DIFFERENT, NOT_AVAILABLE = 1, 3
 
 @click.command("parity", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--models", "selection", metavar="SELECT", help="Only these, in dbt's selection syntax.  [default: all]")
-@click.option("--build", "rebuild", is_flag=True, help="Build both again, also when all models are there.")
+@click.option("--build", "rebuild", is_flag=True, help="Build both from nothing, also when all models are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, all else on stderr.")
 def group(selection: str | None, *, rebuild: bool, as_json: bool) -> None:
     """Compare every model on DuckDB with the same model on Trino: columns, types, rows, values.
 
-    What is missing in either warehouse is loaded and built first. Exit code 0 when all are equal, 1 when one differs, 3
-    when the stack of this machine (`bin/trino start`) or the warehouse is not available.
+    What is missing in either warehouse is loaded and built first, and so is what was built of other SQL or of other
+    rows than there are now. Exit code 0 when all are equal, 1 when one differs, 3 when the stack of this machine
+    (`bin/trino start`) or the warehouse is not available.
     """
     try:
         report = _compare(selection, rebuild=rebuild, as_json=as_json)
@@ -50,9 +52,10 @@ def _compare(selection: str | None, *, rebuild: bool, as_json: bool) -> Report:
         _not_available("Trino does not run, so nothing was compared. Type `bin/trino start`, then this again.")
     dbt_manifest.build(os.environ)
     names = selected_names(settings.dbt_project_dir, selection) if selection else None
-    models = models_of(read_manifest(settings.dbt_project_dir), names)
+    manifest = read_manifest(settings.dbt_project_dir)
+    models = models_of(manifest, names)
     warehouses = Warehouses(settings, stack, lambda line: click.echo(line, err=True))
-    warehouses.make_comparable(models, rebuild=rebuild)
+    warehouses.make_comparable(models, fingerprints(manifest), rebuild=rebuild)
     return _compared(models, warehouses, stack, as_json=as_json)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from lakehouse.loaders import raw_table_loader
 from lakehouse.manifest import all_raw_tables, dbt_executable
 from lakehouse.settings import Settings
+from ol_cli.parity_built import Built, forget
 from ol_cli.parity_engines import open_duckdb, open_trino
 from ol_cli.parity_models import Model
 from ol_orchestrate.lib.errors import ConfigurationError, OLDataError
@@ -44,8 +45,13 @@ class Warehouses:
     say: Say
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def make_comparable(self, models: Sequence[Model], *, rebuild: bool) -> None:
-        """Load and build what is missing in either, and what differs in what it was loaded from.
+    def make_comparable(self, models: Sequence[Model], fingerprints: Mapping[str, str], *, rebuild: bool) -> None:
+        """Load and build what is missing in either, and what was loaded from other rows or built of other SQL.
+
+        Args:
+            models: What is to be compared.
+            fingerprints: Of every model of the project (`parity_built.fingerprints`).
+            rebuild: Build both from nothing, also when everything is there.
 
         Raises:
             BuildFailed: dbt failed on an engine.
@@ -53,10 +59,32 @@ class Warehouses:
         """
         due = {kind for kind in WarehouseKind if rebuild or self._lacks(kind, models)}
         if due or self._loaded(WarehouseKind.DUCKDB) != self._loaded(WarehouseKind.ICEBERG):
-            due |= {kind for kind in WarehouseKind if self._load(kind)}
+            for kind in WarehouseKind:
+                self.load(kind)
         for kind in WarehouseKind:
-            if kind in due:
-                self._build(kind)
+            self._bring_up_to_date(kind, fingerprints, known=kind not in due)
+
+    def _bring_up_to_date(self, kind: WarehouseKind, fingerprints: Mapping[str, str], *, known: bool) -> None:
+        folder = self.dbt_folder(kind)
+        before = Built.read(folder) if known else None
+        now = Built(models=dict(fingerprints), raw_tables=dict(self._loaded(kind)))
+        if before == now:
+            return
+        forget(folder)
+        self.build(kind, ["run", *self._changes(kind, before, now)])
+        now.write(folder)
+
+    def _changes(self, kind: WarehouseKind, before: Built | None, now: Built) -> Sequence[str]:
+        """What dbt is told about what is not as it was; an incremental model of other SQL is made from nothing."""
+        if before is None:
+            self.say(f"It is not known of which SQL the models on {kind} are, so all of them are made from nothing.")
+            return ["--full-refresh"]
+        changed = before.changed_models(now)
+        if not changed:
+            return []
+        self.say(f"The SQL of {len(changed)} models changed since they were built on {kind}: {', '.join(changed)}.")
+        same_rows = before.raw_tables == now.raw_tables
+        return ["--full-refresh", *(["--select", *changed] if same_rows else [])]
 
     def _lacks(self, kind: WarehouseKind, models: Sequence[Model]) -> bool:
         """Whether a model is not there."""
@@ -77,30 +105,33 @@ class Warehouses:
         with iceberg_loader(IcebergSettings.from_environ(os.environ, self._data_dir), {}) as loader:
             return {name: loader.loaded_version(name) for name in names}
 
-    def _load(self, kind: WarehouseKind) -> bool:
-        """Load what landed; False when nothing had to be written."""
+    def load(self, kind: WarehouseKind) -> None:
+        """Make the raw tables of a warehouse hold what landed; its seconds are `load <kind>`."""
         started, storage = time.monotonic(), self.settings.storage
         self.say(f"Loading raw tables into {kind} …")
         duckdb = BoundedDuckDBResource(database=str(storage.warehouse_path))
-        wrote = False
         with raw_table_loader(kind, storage, duckdb) as loader:
             loader.ensure_tables(self._tables)
             for table in self._tables:
                 zone = LandingZone(table.source.root_uri(storage))
-                result = loader.load(table, zone, landed_files(zone, table), loaded_at=datetime.now(UTC))
-                wrote = wrote or result.wrote
+                loader.load(table, zone, landed_files(zone, table), loaded_at=datetime.now(UTC))
         self.seconds[f"load {kind}"] = time.monotonic() - started
-        return wrote
 
-    def _build(self, kind: WarehouseKind) -> None:
-        started, target = time.monotonic(), TARGETS[kind]
+    def build(self, kind: WarehouseKind, command: Sequence[str]) -> None:
+        """Run a command of dbt (`run`, `build`) on a warehouse; its seconds are `build <kind>`.
+
+        Raises:
+            BuildFailed: It failed.
+        """
+        started = time.monotonic()
         self.say(f"Building models on {kind} …")
-        run_dbt(["run", "--target", target], self.settings.dbt_project_dir, self._dbt_folder(target), self.stack)
+        project, folder = self.settings.dbt_project_dir, self.dbt_folder(kind)
+        run_dbt([*command, "--target", TARGETS[kind]], project, folder, self.stack)
         self.seconds[f"build {kind}"] = time.monotonic() - started
 
-    def _dbt_folder(self, target: str) -> Path:
-        """A folder for each target: dbt parses everything again when it finds what another one left."""
-        return self._data_dir / "dbt" / f"parity_{target}"
+    def dbt_folder(self, kind: WarehouseKind) -> Path:
+        """What dbt keeps of one target: it parses everything again when it finds what another one left."""
+        return self._data_dir / "dbt" / f"parity_{TARGETS[kind]}"
 
     @property
     def _tables(self) -> tuple[RawTable, ...]:

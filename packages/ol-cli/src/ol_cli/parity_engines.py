@@ -18,7 +18,10 @@ from ol_orchestrate.lib.warehouse import open_warehouse
 
 BATCH_ROWS = 4096
 _SORT_MEMORY = "1GB"
-"""What DuckDB may take to sort one model; it goes on in files beyond that."""
+"""What DuckDB may take to sort one model; it goes on in files beyond that, some 120,000 rows at a time.
+
+Those have to fit, and once for each of its threads, so it has one.
+"""
 
 type Columns = Mapping[str, str]
 """The columns of a relation in their order, and the type each is declared with."""
@@ -63,9 +66,13 @@ class DuckDBEngine:
         return int(self._connection.execute(f"select count(*) from {_relation(model)}").fetchall()[0][0])
 
     def rows(self, model: Model, columns: Mapping[str, CommonType], order: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Streamed by DuckDB as Arrow."""
+        """Streamed by DuckDB as Arrow.
+
+        Raises:
+            OLDataError: The rows are too wide to be sorted in the memory there is for it.
+        """
         # A cursor of its own: a comparison that has seen enough leaves its stream unfinished.
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, _naming_short_memory(model):
             relation = cursor.sql(_select(model, columns, order))
             for batch in relation.to_arrow_reader(BATCH_ROWS):
                 yield batch.cast(_schema(columns))
@@ -80,9 +87,23 @@ def open_duckdb(path: Path, name: str = DUCKDB) -> Iterator[DuckDBEngine]:
         ConfigurationError: It is not there.
     """
     with scratch_directory() as scratch:
-        config: dict[str, str | int] = {"memory_limit": _SORT_MEMORY, "temp_directory": str(scratch)}
+        config: dict[str, str | int] = {"memory_limit": _SORT_MEMORY, "temp_directory": str(scratch), "threads": 1}
         with open_warehouse(path, read_only=True, config=config) as connection:
             yield DuckDBEngine(connection, name)
+
+
+@contextmanager
+def _naming_short_memory(model: Model) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, OSError) as error:  # Arrow makes an OSError of what DuckDB raises in a stream
+        if "Out of Memory" not in str(error):
+            raise
+        message = (
+            f"DuckDB could not sort {_relation(model)} in {_SORT_MEMORY}: its rows are too wide ({error}). "
+            "The other models can be compared with `olp parity --models`."
+        )
+        raise OLDataError(message) from error
 
 
 class TrinoEngine:
@@ -124,6 +145,8 @@ class TrinoEngine:
                     f"Trino at {self._url} refused a query: {error.message}\n{sql}",
                     system=TRINO, operation="query", url=self._url,
                 ) from error  # fmt: skip
+            if error.error_type == "INSUFFICIENT_RESOURCES":
+                raise OLDataError(f"Trino at {self._url} lacks what a query needs: {error.message}\n{sql}") from error
             raise _unavailable(self._url, error) from error
         except (TrinoConnectionError, HttpError, OSError) as error:  # what the HTTP client raises is an OSError
             raise _unavailable(self._url, error) from error

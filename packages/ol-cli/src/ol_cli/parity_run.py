@@ -10,8 +10,8 @@ from ol_cli.parity_report import ModelReport
 from ol_cli.parity_types import CommonType
 from ol_orchestrate.lib.raw_tables import LOADED_AT
 
-WHEN_LOADED = frozenset({LOADED_AT})
-"""Columns whose values are when a warehouse was filled, and so not the same in two; their types are compared."""
+OF_ONE_WAREHOUSE = frozenset({LOADED_AT, "_rules"})
+"""Columns that say when and by which SQL a warehouse was filled: they differ between two; their types are compared."""
 
 SHOWN_DIFFERENCES = 5
 """Rows and values shown of one model; the comparison of a model ends with the last of them."""
@@ -68,7 +68,7 @@ def _counts(rows: Mapping[str, int]) -> Iterator[Difference]:
 
 
 def _values(model: Model, engines: Pair, shared: Mapping[str, CommonType]) -> Iterator[Difference]:
-    compared = {name: common for name, common in shared.items() if name not in WHEN_LOADED}
+    compared = {name: common for name, common in shared.items() if name not in OF_ONE_WAREHOUSE}
     if not compared or not set(model.key) <= compared.keys():
         return  # the structure said so
     # Without a key a row is its own: two that differ are a row missing on either side.

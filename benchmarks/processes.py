@@ -1,0 +1,60 @@
+"""What processes take while something runs: memory of whole trees, and processor seconds. Linux only."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from compare import tree_memory_bytes
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def children() -> list[int]:
+    """The processes this one has started and not yet seen the end of."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def cpu_s(servers: Sequence[int]) -> float:
+    """Processor seconds so far of everything we have waited for, and of servers with their children."""
+    own = os.times()
+    total = own.children_user + own.children_system
+    for pid in servers:
+        for stat in (pid, *of_parent(pid)):
+            with contextlib.suppress(OSError):  # it has ended, and its parent counts it
+                total += sum(map(int, stat_fields(stat)[11:15])) / TICKS_PER_S
+    return total
+
+
+def of_parent(parent: int) -> list[int]:
+    """The direct children of a process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(stat_fields(int(path.name))[1]) == parent:
+                found.append(int(path.name))
+    return found
+
+
+def stat_fields(pid: int) -> list[str]:
+    """What the system tells about a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+@contextlib.contextmanager
+def most_memory(roots: Callable[[], Iterable[int]]) -> Iterator[list[int]]:
+    """Bytes that process trees hold together, three times a second while the block runs."""
+    samples, ended = [0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.3):
+            samples.append(sum(map(tree_memory_bytes, roots())))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield samples
+    finally:
+        ended.set()
+        watcher.join()
