@@ -4,13 +4,7 @@ with events as (
 )
 
 select
-    event_id,
-    platform,
-    username,
-    course_run_id,
-    occurred_at,
-    event_name,
-    event_source,
+    {{ event_columns() }},
     {{ blank_to_null(json_text('event', ['id'])) }} as post_id,
     {{ blank_to_null(json_text('event', ['discussion', 'id'])) }} as thread_id,
     {{ blank_to_null(json_text('event', ['response', 'id'])) }} as response_id,

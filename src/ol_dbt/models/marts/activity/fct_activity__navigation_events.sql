@@ -4,13 +4,7 @@ with events as (
 )
 
 select
-    event_id,
-    platform,
-    username,
-    course_run_id,
-    occurred_at,
-    event_name,
-    event_source,
+    {{ event_columns() }},
     {{ block_id(json_text('event', ['id'])) }} as block_id,
     {{ to_bigint(first_json_text('event', ['current_tab', 'old'])) }} as from_tab,
     {{ to_bigint(first_json_text('event', ['target_tab', 'new'])) }} as to_tab,

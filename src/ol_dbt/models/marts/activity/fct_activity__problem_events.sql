@@ -4,13 +4,7 @@ with events as (
 )
 
 select
-    event_id,
-    platform,
-    username,
-    course_run_id,
-    occurred_at,
-    event_name,
-    event_source,
+    {{ event_columns() }},
     coalesce(
         {{ block_id(json_text('event', ['problem_id'])) }},
         {{ block_id(json_text('event', ['problem'])) }},

@@ -4,13 +4,7 @@ with events as (
 )
 
 select
-    event_id,
-    platform,
-    username,
-    course_run_id,
-    occurred_at,
-    event_name,
-    event_source,
+    {{ event_columns() }},
     {{ block_id(json_text('event', ['id'])) }} as video_block_id,
     {{ blank_to_null(json_text('event', ['code'])) }} as video_code,
     {{ to_double(json_text('event', ['duration'])) }} as duration_s,
