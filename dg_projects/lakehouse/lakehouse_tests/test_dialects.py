@@ -17,8 +17,8 @@ TYPES = {"boolean", "integer", "bigint", "double", "varchar", "date", "timestamp
 # Followed by a parenthesis, and no function.
 KEYWORDS = {
     "and", "as", "by", "cast", "decimal", "distinct", "except", "exists", "from", "in", "insert", "intersect", "is",
-    "join", "like", "not", "on", "or", "over", "select", "then", "timestamp", "union", "using", "values", "when", "where",
-    "with",
+    "join", "like", "not", "on", "or", "over", "select", "then", "timestamp", "union", "using", "values", "when",
+    "where", "with",
 }  # fmt: skip
 # One engine's own grammar, or one sign with two meanings (7 / 2 is 3.5 on DuckDB and 3 on Trino).
 GRAMMAR = {
