@@ -132,6 +132,6 @@ def test_trino_is_read_some_batches_at_a_time(trino_stack: TrinoStack) -> None:
 @pytest.mark.engines
 def test_a_query_that_trino_lacks_the_means_for_is_named(trino_stack: TrinoStack) -> None:
     with open_trino(trino_stack) as trino:
-        trino._connection.cursor().execute("set session query_max_execution_time = '1ms'")
+        trino._connection.cursor().execute("set session query_max_memory_per_node = '1B'")
         with pytest.raises(OLDataError, match="lacks what a query needs"):
             trino.row_count(Model("columns", "information_schema", ()))

@@ -47,7 +47,7 @@ class Lake:
 def lake(trino_stack_dir: Path) -> Lake:
     """The tiny university, landed and loaded on DuckDB by the demo; Trino is filled by the first `olp parity`."""
     lake = Lake(trino_stack_dir)
-    demo = lake.olp("demo")
+    demo = lake.olp("demo", "--size", "tiny")
     assert demo.returncode == 0, demo.stdout + demo.stderr
     return lake
 
