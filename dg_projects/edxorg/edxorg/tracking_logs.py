@@ -58,7 +58,9 @@ class Delivery:
 
 def deliveries(bucket: LandingZone) -> list[Delivery]:
     """The tracking logs in the bucket, oldest delivery first. One listing, whatever their number."""
-    folder = bucket.path(COLD_PREFIX)
+    from upath import UPath
+
+    folder = UPath(bucket.path(COLD_PREFIX))
     if isinstance(folder, Path) and not folder.exists():
         return []
     with storage_errors(folder, "list"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow.parquet as pq
 import pytest
+from upath import UPath
 
 from edxorg import tracking_logs
 from edxorg.tracking_logs import CHECK, NORMALIZED_KEY, RAW_KEY, deliveries
@@ -156,7 +157,7 @@ class TestSensor:
             world.deliver(f"mitx-edx-events-2026-02-{day:02}.log.gz")
         bucket = LandingZone(world.settings.archive_uri)
         listings = []
-        fs = bucket.root.fs
+        fs = UPath(bucket.root).fs
         listed = fs.ls
         monkeypatch.setattr(type(fs), "ls", lambda self, *a, **k: listings.append(a) or listed(*a, **k))
 

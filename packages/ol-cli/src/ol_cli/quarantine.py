@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 import click
-from upath import UPath
 
 from ol_orchestrate.lib import quarantine
 from ol_orchestrate.lib.environment import Storage
 from ol_orchestrate.lib.errors import ConfigurationError, OLDataError
 from ol_orchestrate.lib.landing import LandingZone
+from ol_orchestrate.lib.object_store import Place
 from ol_orchestrate.lib.openedx.tracking_engine import ReadOptions
 from ol_orchestrate.lib.openedx.tracking_replay import ReplayOutcome, log_directory
 from ol_orchestrate.lib.openedx.tracking_replay import replay as replay_logs
@@ -83,7 +83,7 @@ def replay(place: str | None) -> None:
     raise SystemExit(1 if failed else 0)
 
 
-def _quarantine_folders(root: UPath) -> list[UPath]:
+def _quarantine_folders(root: Place) -> list[Place]:
     """The folders to replay.
 
     Raises:
@@ -99,7 +99,7 @@ def _quarantine_folders(root: UPath) -> list[UPath]:
     return folders
 
 
-def _replayed(folder: UPath) -> Iterator[ReplayOutcome]:
+def _replayed(folder: Place) -> Iterator[ReplayOutcome]:
     descriptor = quarantine.read_descriptor(folder)
     directory = log_directory(LandingZone(str(folder)), descriptor)
     yield from replay_logs(directory, ReadOptions(output_format=descriptor.output_format))
@@ -117,7 +117,7 @@ def expire(place: str | None, days: int | None) -> None:
     click.echo(f"{len(gone)} files older than {age_days} days removed.")
 
 
-def _root(place: str | None) -> UPath:
+def _root(place: str | None) -> Place:
     root = LandingZone(place or Storage.from_environ(os.environ).quarantine_uri).root
     if place and not root.exists():
         message = f"There is no {place}: name a quarantine folder, or leave it out to look below OL_DATA_DIR."
@@ -133,7 +133,7 @@ def _retention_days() -> int:
     return int(text)
 
 
-def _rows(path: UPath) -> Iterator[quarantine.QuarantinedRow]:
+def _rows(path: Place) -> Iterator[quarantine.QuarantinedRow]:
     with path.open("rb") as lines:
         yield from quarantine.read_rows(lines, str(path))
 

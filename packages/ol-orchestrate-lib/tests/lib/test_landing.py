@@ -139,6 +139,16 @@ def test_a_manifest_from_another_process_is_seen_at_once(landing_root: str):
     assert [directory for directory, _ in reader.manifests("a")] == ["a/b"]
 
 
+def test_a_folder_needs_no_file_system_of_another_kind(tmp_path: Path):
+    script = (
+        "import sys; from ol_orchestrate.lib.landing import *\n"
+        "zone = LandingZone(sys.argv[1]); zone.write_manifest('d', Manifest(()))\n"
+        "print(list(zone.manifests('')), zone.names('d'), 'fsspec' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, text=True, capture_output=True)
+    assert found.stdout == "[('d', Manifest(objects=(), notes={}))] ['manifest.json'] False\n"
+
+
 # Faults.
 
 

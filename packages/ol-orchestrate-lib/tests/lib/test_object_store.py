@@ -4,7 +4,7 @@ import pytest
 
 from ol_orchestrate.lib.errors import SourceRejected, SourceUnavailable
 from ol_orchestrate.lib.landing import LandingZone, Manifest
-from ol_orchestrate.lib.object_store import storage_errors
+from ol_orchestrate.lib.object_store import keys_below, storage_errors
 
 IMPATIENT = {"retries": {"max_attempts": 0}, "connect_timeout": 1}
 
@@ -55,3 +55,29 @@ def test_any_other_store_is_told_by_the_errors_of_the_system(raised: OSError, ki
 def test_a_local_disk_keeps_its_own_words(tmp_path: Path):
     with pytest.raises(PermissionError), storage_errors(LandingZone(tmp_path).path("a"), "read"):
         raise PermissionError
+
+
+def test_a_listing_gives_keys_relative_to_the_folder(landing_root: str):
+    zone = LandingZone(landing_root)
+    for key in ("a/x", "a/b/c/y[1]*?", "a/.hidden", "ab/z"):
+        zone.path(key).parent.mkdir(parents=True, exist_ok=True)
+        zone.path(key).write_bytes(b"content")
+
+    assert sorted(keys_below(zone.path("a"))) == [".hidden", "b/c/y[1]*?", "x"]
+    assert sorted(keys_below(zone.root)) == ["a/.hidden", "a/b/c/y[1]*?", "a/x", "ab/z"]
+    assert keys_below(zone.path("a/x")) == [""]
+    assert keys_below(zone.path("nothing")) == []
+
+
+def test_a_link_to_a_folder_is_listed_but_not_followed(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x").touch()
+    (tmp_path / "zone").mkdir()
+    (tmp_path / "zone" / "link").symlink_to(tmp_path / "elsewhere")
+
+    assert keys_below(tmp_path / "zone") == ["link"], "who reads it is told that it is a folder"
+
+
+def test_a_listing_that_is_refused_says_so(s3_environ: dict[str, str]):
+    with pytest.raises(SourceRejected, match="Could not list"):
+        keys_below(LandingZone("s3://no-such-bucket-here").root)

@@ -160,7 +160,9 @@ def _current(zone: LandingZone, asset_path: Sequence[str], partition: str | None
     key = f"{directory}/{manifest.objects[0].key}"
     if not zone.exists(key):
         raise _missing(name, partition, str(zone.path(key)), "its manifest names an object that is gone")
-    return zone.path(key)
+    from upath import UPath
+
+    return UPath(zone.path(key))
 
 
 def _missing(asset: str, partition: str | None, uri: str, found: str) -> UpstreamObjectMissing:

@@ -10,15 +10,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self, cast
 
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import atomic_writer, naming_full_disk, temporary_sibling
 from ol_orchestrate.lib.hashing import canonical_json, sha256_file
-from ol_orchestrate.lib.object_store import storage_errors
-
-if TYPE_CHECKING:
-    from upath import UPath
+from ol_orchestrate.lib.object_store import Place, keys_below, storage_errors
 
 MANIFEST_NAME = "manifest.json"
 _CHUNK_BYTES = 1 << 20
@@ -68,21 +65,23 @@ class LandingZone:
     Making one connects to nothing. Keys are relative, with `/` between parts and no leading slash.
 
     Args:
-        root: Anything UPath reads; `file://` and a plain path are the same.
-        storage_options: Passed to the file system behind `root`, such as an S3 endpoint.
+        root: A folder, with `file://` or without, or anything else that UPath reads.
+        storage_options: Passed to the file system behind `root`, such as an S3 endpoint; a folder has none.
     """
 
+    root: Place
+
     def __init__(self, root: str | Path, **storage_options: object) -> None:
-        # UPath brings fsspec along, a tenth of what Dagster costs to import; who makes no zone does not pay it.
+        text = str(root).removeprefix("file://")
+        if "://" not in text:
+            self.root = Path(text)
+            return
         from upath import UPath
 
-        text = str(root).removeprefix("file://")
-        if "://" in text:
-            # A cached listing would hide what another process has just published.
-            storage_options = {"use_listings_cache": False, **storage_options}
-        self.root: UPath = UPath(text, **storage_options)  # type: ignore[call-overload]
+        # A cached listing would hide what another process has just published.
+        self.root = UPath(text, **{"use_listings_cache": False, **storage_options})  # type: ignore[call-overload]
 
-    def path(self, key: str) -> "UPath":
+    def path(self, key: str) -> Place:
         """The place of a key; below the root whatever the key says.
 
         Raises:
@@ -105,6 +104,8 @@ class LandingZone:
         path = self.path(directory)
         with storage_errors(path, "list"):
             try:
+                if isinstance(path, Path):
+                    return sorted(entry.name for entry in path.iterdir())
                 found = cast("list[str]", path.fs.ls(path.path, detail=False))
             except FileNotFoundError:
                 return []
@@ -196,14 +197,10 @@ class LandingZone:
                 yield directory, manifest
 
     def _recorded_directories(self, prefix: str) -> Iterator[str]:
-        base = self.path(prefix)
-        with storage_errors(base, "list"):
-            names = cast("list[str]", base.fs.find(base.path))
-        root = self.root.path.rstrip("/") + "/"
-        for name in names:
-            directory, _, leaf = name.rpartition("/")
+        for key in keys_below(self.path(prefix)):
+            directory, _, leaf = key.rpartition("/")
             if leaf == MANIFEST_NAME:
-                yield f"{directory}/".removeprefix(root).rstrip("/")
+                yield "/".join(filter(None, (prefix.rstrip("/"), directory)))
 
 
 def directory_of(asset_path: Sequence[str], partition: str | None) -> str:
@@ -216,7 +213,7 @@ def version_of(key: str) -> str:
     return PurePosixPath(key).name.partition(".")[0]
 
 
-def _is_there(target: "UPath", local: Path, size_bytes: int, sha256: str | None) -> bool:
+def _is_there(target: Place, local: Path, size_bytes: int, sha256: str | None) -> bool:
     try:
         if target.stat().st_size != size_bytes:
             return False
@@ -226,7 +223,7 @@ def _is_there(target: "UPath", local: Path, size_bytes: int, sha256: str | None)
     return digest in target.name or digest == _sha256(target)
 
 
-def _sha256(target: "UPath") -> str:
+def _sha256(target: Place) -> str:
     if isinstance(target, Path):
         return sha256_file(target)
     digest = hashlib.sha256()

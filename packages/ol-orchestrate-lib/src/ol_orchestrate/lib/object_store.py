@@ -1,18 +1,38 @@
-"""The failures of an object store behind UPath, given their kind."""
+"""Places for objects, on this machine's disk or in a store behind UPath: what a listing gives, and what goes wrong."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ol_orchestrate.lib.errors import SourceRejected, SourceUnavailable
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # UPath brings fsspec along, a tenth of what Dagster costs to import
     from upath import UPath
+
+type Place = Path | UPath
+"""A `Path` on this machine's disk; anywhere else a `UPath`, and only then is that package loaded."""
+
+
+def keys_below(folder: Place) -> list[str]:
+    """Keys of the files below a folder, relative to it; none when it is not there, one empty key when it is a file.
+
+    Hidden files are among them. One listing, where `rglob` asks an object store for each object by itself.
+
+    Raises:
+        SourceRejected, SourceUnavailable: The store said no, or did not answer.
+    """
+    with storage_errors(folder, "list"):
+        if isinstance(folder, Path):
+            if folder.is_file():
+                return [""]
+            return [(at / name).relative_to(folder).as_posix() for at, _, names in folder.walk() for name in names]
+        found = cast("list[str]", folder.fs.find(folder.path))
+    return [key.removeprefix(folder.path).lstrip("/") for key in found]
 
 
 @contextmanager
-def storage_errors(path: "UPath", operation: str) -> Iterator[None]:
+def storage_errors(path: Place, operation: str) -> Iterator[None]:
     """Give a remote store's failures in the block their kind; a local disk's keep their own words.
 
     Args:

@@ -8,17 +8,14 @@ reader made it and where the rows go once they can be read.
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import msgspec
 
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import atomic_writer
 from ol_orchestrate.lib.landing import LandingZone
-from ol_orchestrate.lib.object_store import storage_errors
-
-if TYPE_CHECKING:  # loading UPath takes as long as all else a tracking-log worker needs
-    from upath import UPath
+from ol_orchestrate.lib.object_store import Place, keys_below
 
 SUFFIX = ".quarantine.jsonl"
 DESCRIPTOR = "quarantine.json"
@@ -76,7 +73,7 @@ def write_descriptor(zone: "LandingZone", directory: str, descriptor: Quarantine
         path.write_bytes(text)
 
 
-def read_descriptor(directory: "UPath") -> QuarantineDescriptor:
+def read_descriptor(directory: Place) -> QuarantineDescriptor:
     """Read what `write_descriptor` wrote.
 
     Raises:
@@ -133,27 +130,26 @@ def read_rows(lines: Iterable[bytes], source: str) -> Iterator[QuarantinedRow]:
             raise MalformedInput(message, source=source, position=f"line {number}", reason="bad_quarantine") from error
 
 
-def directories(root: "UPath") -> list["UPath"]:
+def directories(root: Place) -> list[Place]:
     """Every quarantine directory at or below a place, sorted: those that say what they belong to."""
     return [path.parent for path in _below(root, f"/{DESCRIPTOR}")]
 
 
-def files(root: "UPath") -> list["UPath"]:
+def files(root: Place) -> list[Place]:
     """The quarantine files at or below a place, sorted; a place that is one is its own answer."""
     return list(_below(root, SUFFIX))
 
 
-def _below(root: "UPath", suffix: str) -> Iterator["UPath"]:
-    """One listing, of an object store too. What a killed run left in scratch directories is no quarantine."""
-    with storage_errors(root, "list"):
-        names = sorted(root.fs.find(root.path))
-    for name in names:
-        parts = PurePosixPath(name.removeprefix(root.path).lstrip("/")).parts
-        if name.endswith(suffix) and not any(part.startswith(".scratch") for part in parts):
-            yield root.joinpath(*parts)
+def _below(root: Place, suffix: str) -> Iterator[Place]:
+    """One listing. What a killed run left in scratch directories is no quarantine."""
+    for key in sorted(keys_below(root)):
+        parts = PurePosixPath(key).parts
+        path = root.joinpath(*parts)
+        if str(path).endswith(suffix) and not any(part.startswith(".scratch") for part in parts):
+            yield path
 
 
-def expire(root: "UPath", older_than_s: float, now_s: float) -> list["UPath"]:
+def expire(root: Place, older_than_s: float, now_s: float) -> list[Place]:
     """Remove quarantine files not written for a time, and say which; their sources keep the counts.
 
     Args:

@@ -93,7 +93,7 @@ def landed_files(zone: LandingZone, table: RawTable) -> tuple[LandedFile, ...]:
         LandedFile(
             key=str(PurePosixPath(directory, item.key)),
             partition=directory.removeprefix(table.source.prefix).strip("/"),
-            uri=_uri(zone, str(PurePosixPath(directory, item.key))),
+            uri=str(zone.path(str(PurePosixPath(directory, item.key)))),
             sha256=item.sha256,
             rows=item.rows,
         )
@@ -355,11 +355,6 @@ def _all_columns(table: RawTable) -> tuple[Column, ...]:
 
 def _quoted(column: Column) -> str:
     return f'"{column.name}"'
-
-
-def _uri(zone: LandingZone, key: str) -> str:
-    path = zone.path(key)
-    return path.path if isinstance(path, Path) else str(path)
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> int:

@@ -678,3 +678,17 @@ def test_json_columns_are_json(oracle: ModuleType, source: str) -> None:
         return
     assert text is not None
     assert oracle.plain(oracle.loads(text if isinstance(text, str) else text.decode())) == oracle.plain(expected.value)
+
+
+@given(st.lists(values, max_size=8))
+def test_many_values_at_once_are_what_each_is_alone(sources: list[str]) -> None:
+    """No value may borrow from its neighbours: strings that may hold JSON are decoded as one list."""
+    raws = [msgspec.json.decode(mend_surrogates(source.encode()), type=Raw) for source in sources]
+    alone = [text.encode() if isinstance(text, str) else text for text in map(as_json, raws)]
+    assert tracking_chunks._json_array(raws).cast(pa.binary()).to_pylist() == alone
+
+
+def test_strings_that_are_json_only_together_stay_strings() -> None:
+    sources = ['"[1"', '"2]"', '"{\\"a\\":1"', '"1,2"', '"\\"a"', '""', '"null"', "null", "[3]", '"\\u007b}"', '" {} "']
+    made = tracking_chunks._json_array([Raw(source.encode()) for source in sources]).to_pylist()
+    assert made == [*sources[:6], "null", None, "[3]", "{}", " {} "]

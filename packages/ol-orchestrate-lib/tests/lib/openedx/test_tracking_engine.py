@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import io
 import os
 import signal
@@ -68,9 +69,10 @@ def read(content: bytes, directory: Path, options: ReadOptions | None = None) ->
 def rows_of(report: FileReport) -> list[dict[str, Any]]:
     """All rows of all parts by line, with times as microseconds."""
     rows: list[dict[str, Any]] = []
-    for path, count in report.parts:
-        table = pq.read_table(path)
-        assert table.num_rows == count > 0
+    for part in report.parts:
+        table = pq.read_table(part.path)
+        assert table.num_rows == part.rows > 0
+        assert hashlib.sha256(Path(part.path).read_bytes()).hexdigest() == part.sha256
         place = table.schema.get_field_index("time")
         rows += table.set_column(place, "time", table.column(place).cast(pa.int64())).to_pylist()
     return sorted(rows, key=lambda row: int(row["line_number"]))
@@ -238,7 +240,8 @@ def test_the_same_file_gives_the_same_bytes(tmp_path: Path, content: bytes, outp
             (tmp_path / name).mkdir()
             report = reader.read(io.BytesIO(content), "k", tmp_path / name)
             assert report.quarantine
-            contents.append([path.read_bytes() for path in (*(part for part, _ in report.parts), report.quarantine)])
+            paths = [*(Path(part.path) for part in report.parts), report.quarantine]
+            contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]
 
 
@@ -352,15 +355,15 @@ def test_what_a_worker_says(tmp_path: Path) -> None:
     task = ShareTask("k", str(tmp_path), 4, "parquet", (FilterRule("comment", "#"),))
     tracking_worker.serve(io.BytesIO(frames(task, log(20), log(15)) + frames(task)), answers, NO_SLOTS)
     first, second = answers.getvalue().splitlines()
+    part = tmp_path / "4.parquet"
     assert msgspec.json.decode(first) == {
-        "part": str(tmp_path / "4.parquet"),
+        "part": {"path": str(part), "rows": 30, "sha256": hashlib.sha256(part.read_bytes()).hexdigest()},
         "quarantine": str(tmp_path / "4.quarantine.jsonl"),
-        "accepted": 30,
         "blank": 0,
         "filtered": {},
         "refused": {"not_json": 2, "bad_time": 2, "invalid_utf8": 1},
     }
-    assert msgspec.json.decode(second)["accepted"] == 0
+    assert msgspec.json.decode(second)["part"] is None
 
 
 @pytest.mark.parametrize("content", [b"", b"\x01", FRAME.pack(Frame.LONG_CHUNK, 1, 0, 10) + b"half"])

@@ -1,6 +1,7 @@
 """What is written can be read: by us, by others, and twice the same."""
 
 import gzip
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from ol_orchestrate.lib.openedx import tracking_parts
 from ol_orchestrate.lib.openedx.tracking_chunks import SCHEMA
-from ol_orchestrate.lib.openedx.tracking_parts import JsonLinesPart, OutputFormat, ParquetPart, count_rows, part_writer
+from ol_orchestrate.lib.openedx.tracking_parts import JsonLinesPart, OutputFormat, ParquetPart, part_writer, read_back
+from ol_orchestrate.lib.openedx.tracking_tasks import Part
 
 FORMATS = list(OutputFormat)
 
@@ -52,12 +54,12 @@ def test_without_rows_there_is_no_file(tmp_path: Path, output_format: OutputForm
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_rows_are_counted_in_the_file(
+def test_a_finished_file_is_read_back(
     tmp_path: Path, output_format: OutputFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracking_parts, "ROWS_PER_GROUP", 10)
     path = write(tmp_path / "0", output_format, [batch(1, 7), batch(8, 0), batch(8, 9), batch(17, 4), batch(21, 1)])
-    assert count_rows(path) == 21
+    assert read_back(path) == Part(str(path), 21, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.mark.parametrize("output_format", FORMATS)

@@ -94,26 +94,29 @@ Raw = msgspec.Raw
 ABSENT = Raw(b"")
 
 
-class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """One accepted event before it has columns: text is text, `event` and `context` are JSON as written."""
+class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True, kw_only=True):
+    """One accepted event before it has columns: text is text, `event` and `context` are JSON as written.
 
-    time: str | int | float
+    Fields stand about as Open edX writes them today: msgspec looks for the next one behind the last.
+    """
+
     username: str | None = None
     event_source: str | None = None
-    event_type: str | None = None
     name: str | None = None
-    page: str | None = None
-    session: str | None = None
-    ip: str | None = None
-    host: str | None = None
-    agent: str | None = None
+    event_type: str | None = None
     accept_language: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    page: str | None = None
     referer: str | None = None
+    host: str | None = None
+    ip: str | None = None
+    event: Raw = ABSENT
+    context: Raw = ABSENT
+    time: str | int | float
     log_file: str | None = None
     vector_timestamp: str | None = None
     environment: str | None = None
-    event: Raw = ABSENT
-    context: Raw = ABSENT
 
 
 class RefusedLine(ValueError):  # noqa: N818 - a value that travels, not an error of the program
@@ -272,8 +275,12 @@ def as_json(raw: Raw) -> bytes | str | None:
         return written
     if first != b'"':
         return None if written in (b"", b"null") else written
-    text = _decode_text(written)
-    if text[:1] not in _BEGINNINGS_OF_JSON:
+    return json_of_text(_decode_text(written), written)
+
+
+def json_of_text(text: str, written: bytes) -> bytes | str:
+    """The JSON in a text, or else the JSON string it was `written` as."""
+    if text[:1] not in BEGINNINGS_OF_JSON:
         return written
     try:
         _check_json(text)
@@ -283,7 +290,7 @@ def as_json(raw: Raw) -> bytes | str | None:
     return text
 
 
-_BEGINNINGS_OF_JSON = frozenset('{["-0123456789tfn \t\r\n')
+BEGINNINGS_OF_JSON = frozenset('{["-0123456789tfn \t\r\n')
 """Looked at first, since a check that fails costs many times one that succeeds."""
 
 

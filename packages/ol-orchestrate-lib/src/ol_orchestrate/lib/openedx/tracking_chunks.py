@@ -10,8 +10,9 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import BytesIO
-from itertools import accumulate
+from itertools import accumulate, chain, compress, count
 from typing import cast
 
 import msgspec
@@ -20,7 +21,9 @@ import pyarrow.compute as pc
 from msgspec.structs import astuple
 
 from ol_orchestrate.lib.openedx.tracking import (
+    BEGINNINGS_OF_JSON,
     EARLIEST,
+    EPOCH,
     LATEST,
     TEXT_COLUMNS,
     Envelope,
@@ -28,8 +31,8 @@ from ol_orchestrate.lib.openedx.tracking import (
     Raw,
     Reason,
     RefusedLine,
-    as_json,
     extra_json,
+    json_of_text,
     read_line,
     read_time,
 )
@@ -82,8 +85,20 @@ class _Rows:
     """Accepted events of one chunk, in line order, with what lies beside their columns."""
 
     events: list[Envelope] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
+    runs: list[range] = field(default_factory=list)
     unknown: dict[int, dict[str, Raw]] = field(default_factory=dict)
+
+    @property
+    def indexes(self) -> list[int]:
+        """Where in the chunk the line of each event is."""
+        return list(chain.from_iterable(self.runs))
+
+    def came_from(self, start: int, stop: int) -> None:
+        """Note the lines of the last events: mostly one long run a chunk, which costs nothing to keep."""
+        if self.runs and self.runs[-1].stop == start:
+            start = self.runs.pop().start
+        if start < stop:
+            self.runs.append(range(start, stop))
 
 
 class ChunkReader:
@@ -125,11 +140,11 @@ class ChunkReader:
                 rows.events.extend(map(self._decode, rest))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 stopped = position + len(rows.events) - before
-                rows.indexes.extend(range(position, stopped))
+                rows.came_from(position, stopped)
                 self._read_slowly(stopped, lines[stopped], rows, refused)
                 position = stopped + 1
             else:
-                rows.indexes.extend(range(position, len(lines)))
+                rows.came_from(position, len(lines))
                 return rows
 
     def _read_slowly(self, index: int, line: bytes, rows: _Rows, refused: dict[int, Reason]) -> None:
@@ -150,7 +165,7 @@ class ChunkReader:
             rows.unknown[len(rows.events)] = unknown
             self._learn(unknown)
         rows.events.append(event)
-        rows.indexes.append(index)
+        rows.came_from(index, index + 1)
 
     def _learn(self, unknown: Iterable[str]) -> None:
         """Give fields that keep coming a place in the fast path, so that a site with one of its own stays fast."""
@@ -174,12 +189,15 @@ class ChunkReader:
         return found
 
     def _refuse_unreadable(self, rows: _Rows, lines: list[bytes], refused: dict[int, Reason]) -> None:
-        faults = [_fault(event, lines[index]) for event, index in zip(rows.events, rows.indexes, strict=True)]
+        indexes = rows.indexes
+        faults = [_fault(event, lines[index]) for event, index in zip(rows.events, indexes, strict=True)]
         kept = [position for position, fault in enumerate(faults) if fault is None]
-        refused.update({index: fault for index, fault in zip(rows.indexes, faults, strict=True) if fault})
+        refused.update({index: fault for index, fault in zip(indexes, faults, strict=True) if fault})
         rows.unknown = {new: rows.unknown[old] for new, old in enumerate(kept) if old in rows.unknown}
         rows.events = [rows.events[position] for position in kept]
-        rows.indexes = [rows.indexes[position] for position in kept]
+        rows.runs = []
+        for position in kept:
+            rows.came_from(indexes[position], indexes[position] + 1)
 
     def _batch(self, rows: _Rows, first_line: int) -> pa.RecordBatch:
         if not rows.events:
@@ -192,7 +210,7 @@ class ChunkReader:
         arrays["time"] = _times(columns["time"])
         arrays["extra"] = self._extra(rows)
         arrays["source_file"] = pa.repeat(self._source_file, len(rows.events))
-        arrays["line_number"] = _line_numbers(rows.indexes, first_line)
+        arrays["line_number"] = _line_numbers(rows.runs, first_line)
         return pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
 
     def _extra(self, rows: _Rows) -> pa.Array:
@@ -229,8 +247,21 @@ def _text_array(values: Sequence[str | None]) -> pa.Array:
     return pa.nulls(len(values), pa.string()) if empty else pa.array(values, pa.string())
 
 
-def _json_array(values: Iterable[Raw]) -> pa.Array:
-    return pa.array(list(map(as_json, values)), pa.binary()).cast(pa.string())
+def _json_array(values: Sequence[Raw]) -> pa.Array:
+    """What `as_json` makes of each value; strings that may hold JSON are decoded together, which is far cheaper."""
+    written = list(map(bytes, values))
+    may_hold_json = [value[:2] in _BEGINNINGS_OF_STRINGS for value in written]
+    strings = _decode_texts(b"[" + b",".join(compress(written, may_hold_json)) + b"]")
+    texts: list[bytes | str | None] = [*written]
+    for place, string in zip(compress(count(), may_hold_json), strings, strict=False):
+        texts[place] = json_of_text(string, written[place])
+    if b"null" in written or b"" in written:
+        texts = [None if text in (b"", b"null") else text for text in texts]
+    return pa.array(texts, pa.binary()).cast(pa.string())
+
+
+_decode_texts = msgspec.json.Decoder(list[str]).decode
+_BEGINNINGS_OF_STRINGS = frozenset(b'"' + first.encode() for first in (*BEGINNINGS_OF_JSON, "\\"))
 
 
 def _objects_array(values: Sequence[Raw]) -> pa.Array:
@@ -243,11 +274,8 @@ def _objects_array(values: Sequence[Raw]) -> pa.Array:
     return _json_array(values)
 
 
-def _line_numbers(indexes: Sequence[int], first_line: int) -> pa.Array:
-    first, last = indexes[0], indexes[-1]
-    if last - first + 1 == len(indexes):
-        return pa.arange(first_line + first, first_line + last + 1)
-    return pa.array([first_line + index for index in indexes], pa.int64())
+def _line_numbers(runs: Iterable[range], first_line: int) -> pa.Array:
+    return pa.concat_arrays([pa.arange(first_line + run.start, first_line + run.stop) for run in runs])
 
 
 def _fault(event: Envelope, line: bytes) -> Reason | None:
@@ -264,7 +292,7 @@ def _fault(event: Envelope, line: bytes) -> Reason | None:
 
 
 def _times(values: Sequence[str | int | float]) -> pa.Array:
-    """Times as microseconds UTC. ISO texts with a zone are read by Arrow at once; the rest one by one.
+    """Times as microseconds UTC. ISO texts with a zone are read by Arrow at once; where one is otherwise, one by one.
 
     Raises:
         ValueError: one of them is no time.
@@ -273,18 +301,19 @@ def _times(values: Sequence[str | int | float]) -> pa.Array:
         try:
             return _read_at_once(values)
         except pa.ArrowTypeError:  # there are numbers
-            texts = _read_at_once([value if isinstance(value, str) else None for value in values])
+            return _read_at_once([value if isinstance(value, str) else _iso(value) for value in values])
     except pa.ArrowInvalid:
         return pa.array(list(map(read_time, values)), pa.int64()).cast(_TIME)
-    numbers = [None if isinstance(value, str) else read_time(value) for value in values]
-    return pc.coalesce(texts, pa.array(numbers, pa.int64()).cast(_TIME))
 
 
-def _read_at_once(texts: Sequence[str | float | None]) -> pa.Array:
+def _read_at_once(texts: Sequence[str | float]) -> pa.Array:
     read = pa.array(texts, pa.string()).cast(_TIME)
     span = pc.min_max(read)
-    first, last = span["min"].value, span["max"].value
-    if first is not None and not (first >= EARLIEST and last <= LATEST):
+    if not (span["min"].value >= EARLIEST and span["max"].value <= LATEST):
         message = "time outside the years 1 to 9999"
         raise ValueError(message)
     return read
+
+
+def _iso(value: float) -> str:
+    return (EPOCH + timedelta(microseconds=read_time(value))).isoformat()

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import cast
 
 from ol_orchestrate.lib.environment import Storage
 from ol_orchestrate.lib.landing import LandingZone
-from ol_orchestrate.lib.object_store import storage_errors
+from ol_orchestrate.lib.object_store import keys_below
 from ol_orchestrate.lib.openedx.deployments import TrackingSource
 from ol_orchestrate.lib.openedx.tracking_landing import READER, LogDirectory, LogFile, stems_of
 
@@ -55,11 +54,7 @@ class LogDay:
 
     def _delivered(self) -> Iterator[str]:
         """Keys below the raw prefix; neither folders, which some stores list too, nor hidden files on their way."""
-        folder = self.bucket.path(self.source.prefix)
-        with storage_errors(folder, "list"):
-            # Not `rglob`, which asks an object store for each object by itself.
-            names = cast("list[str]", folder.fs.find(folder.path))
-        below = (name.removeprefix(folder.path).lstrip("/") for name in names)
+        below = keys_below(self.bucket.path(self.source.prefix))
         return (key for key in below if not key.endswith("/") and not key.rpartition("/")[2].startswith("."))
 
     def normalized(self) -> LogDirectory:

@@ -20,7 +20,7 @@ from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.inflate import inflated_blocks
 from ol_orchestrate.lib.lines import CHUNK_BYTES, Chunk, LineChunks, LongLine
 from ol_orchestrate.lib.openedx.tracking import COMMENTS, PARSER_VERSION, FilterRule, Reason
-from ol_orchestrate.lib.openedx.tracking_tasks import ShareReport, ShareTask, Worker
+from ol_orchestrate.lib.openedx.tracking_tasks import Part, ShareReport, ShareTask, Worker
 from ol_orchestrate.lib.quarantine import SUFFIX, QuarantinedRow, QuarantineFile, read_rows
 
 INLINE_CHUNKS = 4
@@ -54,7 +54,7 @@ class FileReport:
     Attributes:
         source_file: Its key, as the rows carry it.
         counts: Checked: every line is accounted for.
-        parts: Local files of events, with their rows; none when no line was accepted.
+        parts: The events; none when no line was accepted.
         quarantine: Local file of the refused lines in line order, None when there is none.
         bytes_in: Size of the file as delivered.
         sha256: Of the file as delivered.
@@ -63,7 +63,7 @@ class FileReport:
 
     source_file: str
     counts: LineCounts
-    parts: tuple[tuple[Path, int], ...]
+    parts: tuple[Part, ...]
     quarantine: Path | None
     bytes_in: int
     sha256: str
@@ -130,7 +130,7 @@ class TrackingLogReader:
         return FileReport(
             source_file=source_file,
             counts=counts,
-            parts=tuple((Path(share.part), share.accepted) for share in shares if share.part),
+            parts=tuple(share.part for share in shares if share.part),
             quarantine=quarantine.path if quarantine.count else None,
             bytes_in=delivered.size_bytes,
             sha256=delivered.sha256,
@@ -216,5 +216,6 @@ def _counts(chunks: LineChunks, shares: Iterable[ShareReport], quarantine: Quara
     long_lines = {Reason.TOO_LONG.value: len(chunks.long_lines)} if chunks.long_lines else {}
     read = LineCounts(lines=chunks.lines, quarantined=quarantine.count, reasons=long_lines)
     for share in shares:
-        read += LineCounts(blank=share.blank, accepted=share.accepted, filtered=share.filtered, reasons=share.refused)
+        accepted = share.part.rows if share.part else 0
+        read += LineCounts(blank=share.blank, accepted=accepted, filtered=share.filtered, reasons=share.refused)
     return read

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 from isal import igzip
-from upath import UPath
 
 from ol_orchestrate.lib.conservation import RowsUnaccounted
 from ol_orchestrate.lib.errors import UpstreamObjectMissing
 from ol_orchestrate.lib.files import scratch_directory
 from ol_orchestrate.lib.hashing import derived_version, sha256_file
 from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
+from ol_orchestrate.lib.object_store import Place
 from ol_orchestrate.lib.openedx.tracking import JSON_COLUMNS
 
 WRITER_VERSION = "jsonify/1"
@@ -76,7 +76,7 @@ def _write(zone: LandingZone, source: str, target: str, item: LandedObject) -> L
         return _publish(zone, target, item, local)
 
 
-def _missing(source: str, path: UPath) -> UpstreamObjectMissing:
+def _missing(source: str, path: Place) -> UpstreamObjectMissing:
     message = (
         f"Jsonifying {path}: its manifest names that object, and it is gone. "
         "Run the normalize job of that day again, which writes it, then this."
@@ -84,7 +84,7 @@ def _missing(source: str, path: UPath) -> UpstreamObjectMissing:
     return UpstreamObjectMissing(message, asset_key=source, partition=None, uri=str(path))
 
 
-def _jsonify_file(normalized: UPath, local: Path) -> int:
+def _jsonify_file(normalized: Place, local: Path) -> int:
     """Write the events of one Parquet object and count them. Memory: some thousand rows."""
     encoder, rows = msgspec.json.Encoder(), 0
     # A fixed time in the gzip header: the same events are the same bytes.

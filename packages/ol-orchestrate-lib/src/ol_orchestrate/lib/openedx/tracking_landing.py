@@ -19,11 +19,12 @@ import msgspec
 from ol_orchestrate.lib.conservation import LineCounts
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import naming_full_disk, remove_old_scratch, scratch_directory
-from ol_orchestrate.lib.hashing import derived_version, sha256_file
+from ol_orchestrate.lib.hashing import derived_version
 from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
 from ol_orchestrate.lib.locks import single_writer
 from ol_orchestrate.lib.openedx.tracking import PARSER_VERSION
 from ol_orchestrate.lib.openedx.tracking_engine import FileReport, ReadOptions, TrackingLogReader
+from ol_orchestrate.lib.openedx.tracking_tasks import Part
 from ol_orchestrate.lib.quarantine import SUFFIX, QuarantineDescriptor, write_descriptor
 
 READER = "tracking_logs"
@@ -189,25 +190,22 @@ class LogDirectory:
             with file.path.open("rb") as stream:
                 report = reader.read(stream, file.key, scratch)
             version = version_of(report.sha256, reader.options)
-            parts = tuple(
-                self._publish_part(file, part, rows, version, number)
-                for number, (part, rows) in enumerate(report.parts)
-            )
+            parts = tuple(self._publish_part(file, part, version, number) for number, part in enumerate(report.parts))
             self._publish_quarantine(file, report.quarantine)
         state = _state(report, version)
         self.record(file.key, state, parts)
         return state
 
-    def _publish_part(self, file: LogFile, part: Path, rows: int, version: str, number: int) -> LandedObject:
-        suffix = part.name.partition(".")[2]
-        key = f"{file.stem}.{version[:12]}.{number}.{suffix}"
-        return self.publish(part, key, rows=rows, version=version, metadata={"source_file": file.key, "part": number})
+    def _publish_part(self, file: LogFile, part: Part, version: str, number: int) -> LandedObject:
+        stem = f"{file.stem}.{version[:12]}.{number}"
+        return self.publish(part, stem, version=version, metadata={"source_file": file.key, "part": number})
 
-    def publish(self, part: Path, key: str, *, rows: int, version: str, metadata: Mapping[str, object]) -> LandedObject:
-        """Put a part in its place; it counts once `record` has named it."""
-        sha256, size_bytes = sha256_file(part), part.stat().st_size
-        self.zone.publish(part, self.at(key), sha256=sha256)
-        return LandedObject(key, sha256, size_bytes, version, rows, metadata)
+    def publish(self, part: Part, stem: str, *, version: str, metadata: Mapping[str, object]) -> LandedObject:
+        """Put a part in its place, under its own suffix; it counts once `record` has named it."""
+        local = Path(part.path)
+        key, size_bytes = f"{stem}.{local.name.partition('.')[2]}", local.stat().st_size
+        self.zone.publish(local, self.at(key), sha256=part.sha256)
+        return LandedObject(key, part.sha256, size_bytes, version, part.rows, metadata)
 
     def _publish_quarantine(self, file: LogFile, rows: Path | None) -> None:
         key = self.quarantine_key(file.stem)

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from isal import igzip
 
+from ol_orchestrate.lib.hashing import sha256_file
 from ol_orchestrate.lib.openedx.tracking_chunks import SCHEMA
+from ol_orchestrate.lib.openedx.tracking_tasks import Part
 
 ROWS_PER_GROUP = 32_768
 """About 40 MB of events: large enough to compress well, small enough to hold."""
@@ -87,6 +89,7 @@ _NOT_WORTH_A_DICTIONARY = frozenset(("event", "context", "page", "referer", "tim
 _ENCODING: dict[str, Any] = {
     "use_dictionary": [name for name in SCHEMA.names if name not in _NOT_WORTH_A_DICTIONARY],
     "write_statistics": ["time", "line_number"],
+    "column_encoding": dict.fromkeys(("time", "line_number"), "DELTA_BINARY_PACKED"),
 }
 
 
@@ -117,8 +120,13 @@ class JsonLinesPart:
             self._file.close()
 
 
-def count_rows(path: Path) -> int:
-    """Rows in a finished part, read back from the file: the footers of Parquet, the lines of JSON."""
+def read_back(path: Path) -> Part:
+    """A finished file as it lies on the disk."""
+    return Part(str(path), _count_rows(path), sha256_file(path))
+
+
+def _count_rows(path: Path) -> int:
+    """The footers of Parquet, the lines of JSON."""
     if path.name.endswith(OutputFormat.PARQUET):
         return int(pq.read_metadata(path).num_rows)
     with igzip.open(path, "rb") as file:

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from upath import UPath
 
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import scratch_directory
 from ol_orchestrate.lib.hashing import content_hash
 from ol_orchestrate.lib.landing import MANIFEST_NAME, LandingZone
+from ol_orchestrate.lib.object_store import Place
 from ol_orchestrate.lib.openedx.tracking import PARSER_VERSION
 from ol_orchestrate.lib.openedx.tracking_chunks import ChunkReader, Tally
 from ol_orchestrate.lib.openedx.tracking_engine import ReadOptions
 from ol_orchestrate.lib.openedx.tracking_landing import READER, FileState, LogDirectory
-from ol_orchestrate.lib.openedx.tracking_parts import PartWriter, count_rows, part_writer
+from ol_orchestrate.lib.openedx.tracking_parts import PartWriter, part_writer, read_back
+from ol_orchestrate.lib.openedx.tracking_tasks import Part
 from ol_orchestrate.lib.quarantine import (
     SUFFIX,
     QuarantineDescriptor,
@@ -79,10 +80,10 @@ def replay(directory: LogDirectory, options: ReadOptions) -> Iterator[ReplayOutc
         raise _belongs_nowhere(zone.root, f"nothing was normalized into {directory.zone.path(directory.directory)}")
     with directory.writing():
         for path in found:
-            yield _Replay(directory, options, str(path.relative_to(zone.root))).run()
+            yield _Replay(directory, options, str(path.relative_to(str(zone.root)))).run()
 
 
-def _belongs_nowhere(quarantine: UPath, found: str) -> MalformedInput:
+def _belongs_nowhere(quarantine: Place, found: str) -> MalformedInput:
     message = f"Replaying {quarantine}: {found}. Normalize those logs again: that replaces the quarantine."
     return MalformedInput(message, source=str(quarantine), reason="unknown_source")
 
@@ -110,10 +111,11 @@ class _Replay:
                 self._read(row, reader, part, kept)
             part.close()
             kept.close()
-            landed = count_rows(part.path) if part.rows else 0
+            replayed = read_back(part.path) if part.rows else None
+            landed = replayed.rows if replayed else 0
             after = self._state_after(before, reader.tally, landed)
             after.counts.check(source)
-            self._land(source, part.path if landed else None, landed, after)
+            self._land(source, replayed, after)
             self._rewrite_quarantine(kept)
         return ReplayOutcome(source, landed, reader.tally.blank + reader.tally.filtered.total(), kept.count)
 
@@ -183,13 +185,12 @@ class _Replay:
             replayed_lines=(*before.replayed_lines, *self._done),
         )
 
-    def _land(self, source: str, part: Path | None, rows: int, state: FileState) -> None:
+    def _land(self, source: str, part: Part | None, state: FileState) -> None:
         parts = []
         if part is not None:
-            stem, suffix = self._stem(), part.name.partition(".")[2]
-            key = f"{stem}.{state.version[:12]}.replay-{content_hash(self._done)[:12]}.{suffix}"
+            stem = f"{self._stem()}.{state.version[:12]}.replay-{content_hash(self._done)[:12]}"
             metadata = {"source_file": source, "replayed": True}
-            parts.append(self._directory.publish(part, key, rows=rows, version=state.version, metadata=metadata))
+            parts.append(self._directory.publish(part, stem, version=state.version, metadata=metadata))
         self._directory.record(source, state, parts, keep=True)
 
     def _stem(self) -> str:

@@ -49,15 +49,22 @@ class ShareTask(msgspec.Struct, frozen=True):
     filters: tuple[FilterRule, ...]
 
 
-class ShareReport(msgspec.Struct, frozen=True):
-    """What became of the lines of one share. `part` and `quarantine` are local paths, empty when there is no row.
+class Part(msgspec.Struct, frozen=True):
+    """A finished local file of events. `rows` and `sha256` are read back from it."""
 
-    `accepted` is read back from the finished part.
+    path: str
+    rows: int
+    sha256: str
+
+
+class ShareReport(msgspec.Struct, frozen=True):
+    """What became of the lines of one share. No part when no line was accepted.
+
+    `quarantine` is a local path, empty when no line was refused.
     """
 
-    part: str
+    part: Part | None
     quarantine: str
-    accepted: int
     blank: int
     filtered: dict[str, int]
     refused: dict[str, int]

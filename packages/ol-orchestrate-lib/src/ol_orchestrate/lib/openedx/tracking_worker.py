@@ -18,7 +18,7 @@ import pyarrow as pa
 from ol_orchestrate.lib.lines import Chunk
 from ol_orchestrate.lib.openedx.tracking import PARSER_VERSION
 from ol_orchestrate.lib.openedx.tracking_chunks import ChunkReader, Refused
-from ol_orchestrate.lib.openedx.tracking_parts import PartWriter, count_rows, part_writer
+from ol_orchestrate.lib.openedx.tracking_parts import PartWriter, part_writer, read_back
 from ol_orchestrate.lib.openedx.tracking_tasks import FRAME, Frame, ShareReport, ShareTask
 from ol_orchestrate.lib.quarantine import SUFFIX, QuarantinedRow, QuarantineFile
 from ol_orchestrate.lib.slots import SlotReader
@@ -54,11 +54,9 @@ class Share:
     def report(self) -> ShareReport:
         """What the closed files hold."""
         tally = self._reader.tally
-        has_part = self._part.rows > 0
         return ShareReport(
-            part=str(self._part.path) if has_part else "",
+            part=read_back(self._part.path) if self._part.rows else None,
             quarantine=str(self._quarantine.path) if self._quarantine.count else "",
-            accepted=count_rows(self._part.path) if has_part else 0,
             blank=tally.blank,
             filtered=dict(tally.filtered),
             refused=dict(self._refused),
