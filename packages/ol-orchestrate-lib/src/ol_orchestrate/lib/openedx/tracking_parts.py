@@ -85,7 +85,7 @@ class ParquetPart:
         self._writer.write_table(table)
 
 
-_NOT_WORTH_A_DICTIONARY = frozenset(("event", "context", "page", "referer", "time", "line_number", "extra"))
+_NOT_WORTH_A_DICTIONARY = frozenset(("event", "context", "page", "time", "line_number", "extra"))
 _ENCODING: dict[str, Any] = {
     "use_dictionary": [name for name in SCHEMA.names if name not in _NOT_WORTH_A_DICTIONARY],
     "write_statistics": ["time", "line_number"],
