@@ -129,7 +129,7 @@ class RefusedLine(ValueError):  # noqa: N818 - a value that travels, not an erro
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
-_check_json = msgspec.json.Decoder(Raw).decode
+check_json = msgspec.json.Decoder(Raw).decode
 
 
 def read_line(line: bytes) -> tuple[Envelope, dict[str, Raw]]:
@@ -283,7 +283,7 @@ def json_of_text(text: str, written: bytes) -> bytes | str:
     if text[:1] not in BEGINNINGS_OF_JSON:
         return written
     try:
-        _check_json(text)
+        check_json(text)
     except (msgspec.DecodeError, RecursionError):
         mended = mend_surrogates(text.encode())
         return mended if _is_json(mended) else written
@@ -296,7 +296,7 @@ BEGINNINGS_OF_JSON = frozenset('{["-0123456789tfn \t\r\n')
 
 def _is_json(written: bytes | str) -> bool:
     try:
-        _check_json(written)
+        check_json(written)
     except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -31,6 +31,7 @@ from ol_orchestrate.lib.openedx.tracking import (
     Raw,
     Reason,
     RefusedLine,
+    check_json,
     extra_json,
     json_of_text,
     read_line,
@@ -254,7 +255,12 @@ def _json_array(values: Sequence[Raw]) -> pa.Array:
     strings = _decode_texts(b"[" + b",".join(compress(written, may_hold_json)) + b"]")
     texts: list[bytes | str | None] = [*written]
     for place, string in zip(compress(count(), may_hold_json), strings, strict=False):
-        texts[place] = json_of_text(string, written[place])
+        try:
+            check_json(string)
+        except (msgspec.DecodeError, RecursionError):
+            texts[place] = json_of_text(string, written[place])
+        else:
+            texts[place] = string
     if b"null" in written or b"" in written:
         texts = [None if text in (b"", b"null") else text for text in texts]
     return pa.array(texts, pa.binary()).cast(pa.string())
