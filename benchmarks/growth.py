@@ -5,8 +5,9 @@
 For each number: that many directories with a manifest of one object are written on this disk and read as a sensor reads
 them; a ledger of that many objects is written and read as a load does; and the condition `on_new_version` is evaluated
 for an asset of that many partitions of which one is new. Takes about a minute for 10,000; `--no-ticks` leaves the last
-out, which is nearly all of it. `--s3` reads the manifests once more, of an S3 server on this machine: a manifest is a
-request there, and a store in another building takes longer to answer it.
+out, which is nearly all of it. `--s3 30` reads the manifests once more, of an S3 server on this machine that waits 30
+ms before each answer, as a store in another building does; and a tenth of them one after the other, by which to judge
+it.
 """
 
 import argparse
@@ -14,12 +15,15 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pyiceberg.io.pyarrow import PyArrowFileIO
@@ -59,38 +63,54 @@ def manifests(count: int, folder: Path, found: dict[str, float]) -> None:
 
 
 @contextmanager
-def s3_of_this_machine() -> Iterator[None]:
-    """An empty bucket `growth` behind the variables that every S3 client reads."""
+def s3_of_this_machine(delay_s: float) -> Iterator[None]:
+    """An empty bucket `growth` behind the variables that every S3 client reads; each answer takes that much longer."""
     import boto3
-    from moto.server import ThreadedMotoServer
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def far_away(environ: Any, start_response: Any) -> Any:
+        time.sleep(delay_s)
+        return moto(environ, start_response)
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    os.environ |= {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+    server = make_server("127.0.0.1", 0, far_away, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.environ |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
     boto3.client("s3").create_bucket(Bucket="growth")
     try:
         yield
     finally:
-        server.stop()
+        server.shutdown()
 
 
 def manifests_on_s3(count: int, found: dict[str, float]) -> None:
     """The same through S3's protocol."""
     zone = LandingZone(f"s3://growth/{count}")
-    write_manifests(count, zone)
+    directories = write_manifests(count, zone)
     with timed(found, "manifests read through S3, s"):
         read = sum(1 for _ in zone.manifests(""))
     expect(read, count)
+    some = directories[: count // 10]
+    with timed(found, "a tenth of them, one after the other, s"):
+        read = sum(1 for directory in some if zone.read_manifest(directory))
+    expect(read, len(some))
 
 
-def write_manifests(count: int, zone: LandingZone) -> None:
+def write_manifests(count: int, zone: LandingZone) -> list[str]:
     """As many directories of course runs, each with one object recorded."""
-    for number in range(count):
+
+    def write(number: int) -> str:
+        directory = f"mitx/openedx/processed_data/course_structure/run-{number}"
         item = LandedObject(f"{sha256(number)}.json", sha256(number), 12_345, sha256(number), 100)
-        zone.write_manifest(f"mitx/openedx/processed_data/course_structure/run-{number}", Manifest((item,)))
+        zone.write_manifest(directory, Manifest((item,)))
+        return directory
+
+    with ThreadPoolExecutor(32) as pool:
+        return list(pool.map(write, range(count)))
 
 
 def ledger(count: int, folder: Path, found: dict[str, float]) -> None:
@@ -135,12 +155,12 @@ def report(instance: dg.DagsterInstance, asset: str, partition: str, version: st
     instance.report_runless_asset_event(event)
 
 
-def measured(count: int, *, s3: bool, with_ticks: bool) -> dict[str, float]:
+def measured(count: int, *, with_s3: bool, with_ticks: bool) -> dict[str, float]:
     """All figures of one number."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         manifests(count, Path(folder), found)
-    if s3:
+    if with_s3:
         manifests_on_s3(count, found)
     with tempfile.TemporaryDirectory() as folder:
         ledger(count, Path(folder), found)
@@ -154,11 +174,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="+", type=int, metavar="N")
     parser.add_argument("--no-ticks", action="store_true")
-    parser.add_argument("--s3", action="store_true")
+    parser.add_argument("--s3", type=float, metavar="MS")
     wanted = parser.parse_args()
     warnings.simplefilter("ignore", dg.BetaWarning)
-    with s3_of_this_machine() if wanted.s3 else nullcontext():
-        figures = [measured(count, s3=wanted.s3, with_ticks=not wanted.no_ticks) for count in wanted.counts]
+    with_s3, with_ticks = wanted.s3 is not None, not wanted.no_ticks
+    with s3_of_this_machine(wanted.s3 / 1000) if with_s3 else nullcontext():
+        figures = [measured(count, with_s3=with_s3, with_ticks=with_ticks) for count in wanted.counts]
     print(f"| what | {' | '.join(f'{count:,}' for count in wanted.counts)} |\n|{'---|' * (len(figures) + 1)}")
     for name in figures[0]:
         print(f"| {name} | {' | '.join(f'{found[name]:.3g}' for found in figures)} |")

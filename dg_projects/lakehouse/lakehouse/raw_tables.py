@@ -1,5 +1,6 @@
 """The raw tables as assets: one per table of the inventory, and a sensor that sees what has landed."""
 
+import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from ol_orchestrate.lib.hashing import content_hash
 from ol_orchestrate.lib.inventory import RawTable
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.raw_loader import WarehouseKind
-from ol_orchestrate.lib.raw_tables import LoadResult, landed_files, landed_version
+from ol_orchestrate.lib.raw_tables import LoadResult, each_landed_file, landed_files, landed_version
 from ol_orchestrate.resources.duckdb import BoundedDuckDBResource
 
 CHECK = "every_landed_row_loaded"
@@ -78,7 +79,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
             loaded = loaded_versions(settings)
         except SourceUnavailable as error:
             return dg.SkipReason(error.message)
-        landed, reached = _landed_versions(settings, start)
+        landed, reached = _landed_versions(settings, start, context.log)
         due = {name: version for name, version in landed.items() if version != loaded.get(name)}
         if not due:
             return dg.SensorResult(skip_reason=f"{len(landed)} tables hold what landed.", cursor=str(reached))
@@ -92,21 +93,43 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
     return sensor
 
 
-def _landed_versions(settings: Settings, start: int) -> tuple[dict[str, str], int]:
+def _landed_versions(settings: Settings, start: int, log: logging.Logger) -> tuple[dict[str, str], int]:
     """What landed for each table, from number `start` on, until the time is up; and where the next tick starts.
 
-    One table at least is looked at, so every one has its turn.
+    Every table has its turn: one that the time ran out on is the first of the next tick, unless it was the first of
+    this one. Then nobody will ever see all of it in time: it is left out, and that is said.
     """
     tables: Sequence[RawTable] = settings.raw_tables
     found: dict[str, str] = {}
     deadline = time.monotonic() + _BUDGET_S
     for step in range(len(tables)):
+        place = (start + step) % len(tables)
         if step and time.monotonic() > deadline:
-            return found, (start + step) % len(tables)
-        table = tables[(start + step) % len(tables)]
-        zone = LandingZone(table.source.root_uri(settings.storage))
-        found[table.name] = landed_version(landed_files(zone, table))
+            return found, place
+        version = _landed_version(settings, tables[place], deadline)
+        if version is not None:
+            found[tables[place].name] = version
+        elif step:
+            return found, place
+        else:
+            log.warning(
+                "%s: its manifests cannot be read within the %.0f s of a tick, so what lands there is not seen. "
+                "Give the asset a schedule of its own.",
+                tables[place].name,
+                _BUDGET_S,
+            )
     return found, start
+
+
+def _landed_version(settings: Settings, table: RawTable, deadline: float) -> str | None:
+    """What landed for a table; None when that could not be read in time."""
+    zone = LandingZone(table.source.root_uri(settings.storage))
+    files = []
+    for file in each_landed_file(zone, table):
+        if time.monotonic() > deadline:
+            return None
+        files.append(file)
+    return landed_version(files)
 
 
 def _description(table: RawTable) -> str:

@@ -168,3 +168,20 @@ def test_a_tick_that_runs_out_of_time_goes_on_where_it_stopped(
         seen |= asked_for(result)
         cursor = result.cursor
     assert seen == {table.name for table in settings.raw_tables}
+
+
+def test_a_table_that_no_tick_can_read_does_not_keep_the_others_waiting(
+    settings: Settings,
+    lake: Any,
+    event: Event,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    lake.land_logs("mitx", "2024-03-01", {"a.parquet": [event("one")]})
+    monkeypatch.setattr(raw_tables, "_BUDGET_S", 0.0)
+    place = next(place for place, table in enumerate(settings.raw_tables) if table.name == LOGS)
+    before, itself = tick(settings, instance, str(place - 1)), tick(settings, instance, str(place))
+    assert itself.cursor == str((place + 1) % len(settings.raw_tables))
+    assert LOGS not in asked_for(before) | asked_for(itself)
+    assert f"{LOGS}: its manifests cannot be read within the 0 s of a tick" in capfd.readouterr().err

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ol_orchestrate.lib import landing
 from ol_orchestrate.lib.errors import MalformedInput, StorageFull
 from ol_orchestrate.lib.files import scratch_directory
 from ol_orchestrate.lib.hashing import sha256_file
@@ -119,6 +120,62 @@ def test_manifests_are_found_below_a_prefix_in_order(zone: LandingZone, tmp_path
         "logs/valid/2026-01-01",
         "logs/valid/2026-01-02",
     ]
+
+
+def test_many_manifests_are_asked_for_some_at_a_time(zone: LandingZone, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(landing, "_MANIFESTS_AHEAD", 4)
+    directories = [f"runs/course-v1:MITx+{number:02}[a]*?+2026" for number in range(11)]
+    for directory in directories:
+        zone.write_manifest(directory, Manifest((landed(directory),)))
+
+    read = zone.manifests("runs")
+    first = next(read)
+    zone.remove(f"{directories[9]}/{landing.MANIFEST_NAME}")
+    found = [first, *read]
+
+    assert [directory for directory, _ in found] == [*directories[:9], directories[10]], "one went in between"
+    assert all(manifest.objects[0].key == directory for directory, manifest in found)
+
+
+def test_manifests_in_a_store_are_asked_for_side_by_side(monkeypatch: pytest.MonkeyPatch):
+    zone = LandingZone("memory://side-by-side")
+    for number in range(8):
+        zone.write_manifest(f"a/{number}", Manifest((landed("x"),)))
+    everybody, read = threading.Barrier(8), LandingZone.read_manifest
+
+    def together(self: LandingZone, directory: str) -> Manifest | None:
+        everybody.wait(timeout=10)
+        return read(self, directory)
+
+    monkeypatch.setattr(LandingZone, "read_manifest", together)
+    assert len(list(zone.manifests("a"))) == 8
+
+
+def test_an_object_is_removed_by_its_name_and_no_other(zone: LandingZone, tmp_path: Path):
+    keys = ["a/x*", "a/xy", "a/[b]?", "a/b?", "a/bb"]
+    for key in keys:
+        zone.publish(local_file(tmp_path, b"x"), key)
+
+    zone.remove("a/x*")
+    zone.remove("a/[b]?")
+    zone.remove("a/b?")
+    zone.remove("a/?*")
+
+    assert [key for key in keys if zone.exists(key)] == ["a/xy", "a/bb"]
+
+
+def test_a_manifest_is_one_request(s3_bucket: str, monkeypatch: pytest.MonkeyPatch):
+    zone = LandingZone(f"s3://{s3_bucket}")
+    zone.write_manifest("a", Manifest((landed("x"),)))
+    asked, ask = [], type(zone.root.fs)._call_s3
+
+    async def noted(store: object, method: str, *arguments: object, **more: object) -> object:
+        asked.append(method)
+        return await ask(store, method, *arguments, **more)
+
+    monkeypatch.setattr(type(zone.root.fs), "_call_s3", noted)
+    assert zone.read_manifest("a")
+    assert asked == ["get_object"]
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"objects": []}', b'{"objects":[{"k":1}],"notes":{}}', b"\xff"])

@@ -7,18 +7,22 @@ object nobody reads; the next run finds it there, uploads nothing, and records i
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import batched
 from pathlib import Path, PurePosixPath
 from typing import Self, cast
 
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import atomic_writer, naming_full_disk, temporary_sibling
 from ol_orchestrate.lib.hashing import canonical_json, sha256_file
-from ol_orchestrate.lib.object_store import Place, keys_below, storage_errors
+from ol_orchestrate.lib.object_store import Place, keys_below, read_object, remove_object, storage_errors
 
 MANIFEST_NAME = "manifest.json"
 _CHUNK_BYTES = 1 << 20
+_REQUESTS_AT_ONCE = 32
+_MANIFESTS_AHEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +117,7 @@ class LandingZone:
 
     def remove(self, key: str) -> None:
         """Remove an object; nothing happens when it is not there."""
-        path = self.path(key)
-        with storage_errors(path, "remove"):
-            if path.is_file():
-                path.unlink()
+        remove_object(self.path(key))
 
     def publish(self, local: Path, key: str, *, sha256: str | None = None) -> bool:
         """Put a local file under a key in one step; readers see all of it or what was there before.
@@ -157,7 +158,7 @@ class LandingZone:
         path = self.path(str(PurePosixPath(directory, MANIFEST_NAME)))
         with storage_errors(path, "read"):
             try:
-                text = path.read_bytes()
+                text = read_object(path)
             except FileNotFoundError:
                 return None
         try:
@@ -191,9 +192,23 @@ class LandingZone:
         return True
 
     def manifests(self, prefix: str) -> Iterator[tuple[str, Manifest]]:
-        """Every directory below a prefix that has a manifest, with it, sorted by directory. One listing."""
-        for directory in sorted(self._recorded_directories(prefix)):
-            if manifest := self.read_manifest(directory):
+        """Every directory below a prefix that has a manifest, with it, sorted by directory.
+
+        One listing, and a request for each; a store is asked for some at once. Memory: a few hundred manifests.
+        """
+        directories = sorted(self._recorded_directories(prefix))
+        if isinstance(self.root, Path):
+            yield from self._recorded(directories, map(self.read_manifest, directories))
+            return
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="manifests") as pool:
+            for some in batched(directories, _MANIFESTS_AHEAD, strict=False):
+                yield from self._recorded(some, pool.map(self.read_manifest, some))
+
+    @staticmethod
+    def _recorded(directories: Iterable[str], manifests: Iterable[Manifest | None]) -> Iterator[tuple[str, Manifest]]:
+        """Those that are still there: a directory may go between the listing and the reading."""
+        for directory, manifest in zip(directories, manifests, strict=True):
+            if manifest is not None:
                 yield directory, manifest
 
     def _recorded_directories(self, prefix: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Places for objects, on this machine's disk or in a store behind UPath: what a listing gives, and what goes wrong."""
+"""Objects on this machine's disk or in a store behind UPath: listed, read, removed, and what can go wrong."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +29,33 @@ def keys_below(folder: Place) -> list[str]:
             return [(at / name).relative_to(folder).as_posix() for at, _, names in folder.walk() for name in names]
         found = cast("list[str]", folder.fs.find(folder.path))
     return [key.removeprefix(folder.path).lstrip("/") for key in found]
+
+
+def read_object(path: Place) -> bytes:
+    """A small object, whole. One request, where `UPath.read_bytes` first asks how large it is.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    if isinstance(path, Path):
+        return path.read_bytes()
+    in_one_piece = {"max_concurrency": 1} if path.protocol == "s3" else {}
+    return cast("bytes", path.fs.cat_file(path.path, **in_one_piece))
+
+
+def remove_object(path: Place) -> None:
+    """Remove one object; nothing happens when it is not there.
+
+    Not by `UPath.unlink`, which takes `*` and `[` in a name for a pattern and removes whatever else fits it.
+
+    Raises:
+        SourceRejected, SourceUnavailable: The store said no, or did not answer.
+    """
+    with storage_errors(path, "remove"), suppress(FileNotFoundError):
+        if isinstance(path, Path):
+            path.unlink()
+        else:
+            path.fs.rm_file(path.path)
 
 
 @contextmanager

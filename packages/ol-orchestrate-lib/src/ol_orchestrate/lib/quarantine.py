@@ -15,7 +15,7 @@ import msgspec
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import atomic_writer
 from ol_orchestrate.lib.landing import LandingZone
-from ol_orchestrate.lib.object_store import Place, keys_below
+from ol_orchestrate.lib.object_store import Place, keys_below, remove_object
 
 SUFFIX = ".quarantine.jsonl"
 DESCRIPTOR = "quarantine.json"
@@ -159,5 +159,5 @@ def expire(root: Place, older_than_s: float, now_s: float) -> list[Place]:
     """
     old = [path for path in files(root) if now_s - path.stat().st_mtime > older_than_s]
     for path in old:
-        path.unlink(missing_ok=True)
+        remove_object(path)
     return old

@@ -7,7 +7,7 @@ killed anywhere, run twice, or run after any number of missed ones: afterwards t
 
 # ruff: noqa: S608 (every name in a statement comes from the inventory, which allows nothing but [a-z0-9_])
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -89,7 +89,12 @@ def landed_files(zone: LandingZone, table: RawTable) -> tuple[LandedFile, ...]:
     Raises:
         MalformedInput: A manifest cannot be read.
     """
-    return tuple(
+    return tuple(each_landed_file(zone, table))
+
+
+def each_landed_file(zone: LandingZone, table: RawTable) -> Iterator[LandedFile]:
+    """`landed_files` as they are found, for who may have to stop."""
+    return (
         LandedFile(
             key=str(PurePosixPath(directory, item.key)),
             partition=directory.removeprefix(table.source.prefix).strip("/"),
