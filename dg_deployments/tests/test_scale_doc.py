@@ -57,12 +57,6 @@ def is_command(words: list[str]) -> bool:
     return True
 
 
-def test_its_links_lead_somewhere(page: str, repo_root: Path) -> None:
-    links = re.findall(r"\]\(([^)]+)\)", page)
-    assert links
-    assert [link for link in links if not (repo_root / "docs" / link).exists()] == []
-
-
 def test_ten_times_as_much_is_ten_times_as_much(page: str) -> None:
     """Within what rounding to two digits does; a cell may hold two figures."""
     section = page.split("## 3.")[1].split("## 4.", maxsplit=1)[0]
