@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/growth.py 1000 10000
 
-For each number: that many directories with a manifest of one object are written on this disk and read as a sensor reads
-them; a ledger of that many objects is written and read as a load does; and the condition `on_new_version` is evaluated
+For each number: that many directories with a manifest of one object are written on this disk, read as a sensor reads
+them at first, and listed as it does from then on; a ledger of that many objects is written and read as a load does; and the condition `on_new_version` is evaluated
 for an asset of that many partitions of which one is new. Takes about a minute for 10,000; `--no-ticks` leaves the last
 out, which is nearly all of it. `--s3 30` reads the manifests once more, of an S3 server on this machine that waits 30
 ms before each answer, as a store in another building does; and a tenth of them one after the other, by which to judge
@@ -59,6 +59,9 @@ def manifests(count: int, folder: Path, found: dict[str, float]) -> None:
     with timed(found, "manifests read, s"):
         read = sum(1 for _ in zone.manifests(""))
     expect(read, count)
+    with timed(found, "what changed among them, s"):
+        listed = len(zone.manifest_states(""))
+    expect(listed, count)
     found["bytes of a manifest of one object"] = next(folder.rglob(MANIFEST_NAME)).stat().st_size
 
 
@@ -94,6 +97,9 @@ def manifests_on_s3(count: int, found: dict[str, float]) -> None:
     with timed(found, "manifests read through S3, s"):
         read = sum(1 for _ in zone.manifests(""))
     expect(read, count)
+    with timed(found, "what changed among them, through S3, s"):
+        listed = len(zone.manifest_states(""))
+    expect(listed, count)
     some = directories[: count // 10]
     with timed(found, "a tenth of them, one after the other, s"):
         read = sum(1 for directory in some if zone.read_manifest(directory))

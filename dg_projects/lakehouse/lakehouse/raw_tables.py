@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 import dagster as dg
 
@@ -15,8 +16,9 @@ from ol_orchestrate.lib.errors import SourceUnavailable
 from ol_orchestrate.lib.hashing import content_hash
 from ol_orchestrate.lib.inventory import RawTable
 from ol_orchestrate.lib.landing import LandingZone
+from ol_orchestrate.lib.landing_watch import LandingWatch
 from ol_orchestrate.lib.raw_loader import WarehouseKind
-from ol_orchestrate.lib.raw_tables import LoadResult, each_landed_file, landed_files, landed_version
+from ol_orchestrate.lib.raw_tables import LoadResult, landed_files, landed_version
 from ol_orchestrate.resources.duckdb import BoundedDuckDBResource
 
 CHECK = "every_landed_row_loaded"
@@ -62,6 +64,10 @@ def raw_table_asset(
 def landing_sensor(settings: Settings) -> dg.SensorDefinition:
     """Asks for a load of the tables whose landed files are not what readers have."""
 
+    @cache
+    def watch(table: RawTable) -> LandingWatch:
+        return LandingWatch(LandingZone(table.source.root_uri(settings.storage)), table)
+
     @dg.sensor(
         name="raw_tables_landing_sensor",
         asset_selection=[dg.AssetKey(table.asset_key) for table in settings.raw_tables],
@@ -79,7 +85,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
             loaded = loaded_versions(settings)
         except SourceUnavailable as error:
             return dg.SkipReason(error.message)
-        landed, reached = _landed_versions(settings, start, context.log)
+        landed, reached = _landed_versions(settings.raw_tables, start, watch, context.log)
         due = {name: version for name, version in landed.items() if version != loaded.get(name)}
         if not due:
             return dg.SensorResult(skip_reason=f"{len(landed)} tables hold what landed.", cursor=str(reached))
@@ -93,43 +99,29 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
     return sensor
 
 
-def _landed_versions(settings: Settings, start: int, log: logging.Logger) -> tuple[dict[str, str], int]:
+def _landed_versions(
+    tables: Sequence[RawTable], start: int, watch: Callable[[RawTable], LandingWatch], log: logging.Logger
+) -> tuple[dict[str, str], int]:
     """What landed for each table, from number `start` on, until the time is up; and where the next tick starts.
 
-    Every table has its turn: one that the time ran out on is the first of the next tick, unless it was the first of
-    this one. Then nobody will ever see all of it in time: it is left out, and that is said.
+    Every table has its turn. One that the time runs out on is the first of the next tick; if it was the first of this
+    one, the others come first, and it goes on from where it is at its next turn.
     """
-    tables: Sequence[RawTable] = settings.raw_tables
     found: dict[str, str] = {}
     deadline = time.monotonic() + _BUDGET_S
     for step in range(len(tables)):
         place = (start + step) % len(tables)
+        table = tables[place]
         if step and time.monotonic() > deadline:
             return found, place
-        version = _landed_version(settings, tables[place], deadline)
+        version = watch(table).version(deadline)
         if version is not None:
-            found[tables[place].name] = version
+            found[table.name] = version
         elif step:
             return found, place
         else:
-            log.warning(
-                "%s: its manifests cannot be read within the %.0f s of a tick, so what lands there is not seen. "
-                "Give the asset a schedule of its own.",
-                tables[place].name,
-                _BUDGET_S,
-            )
+            log.info("%s: %d manifests read so far, the rest at a next tick.", table.name, watch(table).manifests)
     return found, start
-
-
-def _landed_version(settings: Settings, table: RawTable, deadline: float) -> str | None:
-    """What landed for a table; None when that could not be read in time."""
-    zone = LandingZone(table.source.root_uri(settings.storage))
-    files = []
-    for file in each_landed_file(zone, table):
-        if time.monotonic() > deadline:
-            return None
-        files.append(file)
-    return landed_version(files)
 
 
 def _description(table: RawTable) -> str:

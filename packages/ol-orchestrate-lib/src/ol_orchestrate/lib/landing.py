@@ -17,7 +17,7 @@ from typing import Self, cast
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.files import atomic_writer, naming_full_disk, temporary_sibling
 from ol_orchestrate.lib.hashing import canonical_json, sha256_file
-from ol_orchestrate.lib.object_store import Place, keys_below, read_object, remove_object, storage_errors
+from ol_orchestrate.lib.object_store import Place, read_object, remove_object, states_below, storage_errors
 
 MANIFEST_NAME = "manifest.json"
 _CHUNK_BYTES = 1 << 20
@@ -194,9 +194,24 @@ class LandingZone:
     def manifests(self, prefix: str) -> Iterator[tuple[str, Manifest]]:
         """Every directory below a prefix that has a manifest, with it, sorted by directory.
 
-        One listing, and a request for each; a store is asked for some at once. Memory: a few hundred manifests.
+        Cost: one listing, and `read_manifests` of all.
         """
-        directories = sorted(self._recorded_directories(prefix))
+        return self.read_manifests(sorted(self.manifest_states(prefix)))
+
+    def manifest_states(self, prefix: str) -> dict[str, str]:
+        """Every directory below a prefix that has a manifest, with what changes when that does. One listing."""
+        states = states_below(self.path(prefix), MANIFEST_NAME)
+        above = [prefix.rstrip("/")] if prefix else []
+        return {"/".join([*above, *key.split("/")[:-1]]): state for key, state in states.items()}
+
+    def read_manifests(self, directories: Sequence[str]) -> Iterator[tuple[str, Manifest]]:
+        """The manifests of directories, in their order, without those that are gone.
+
+        A request for each; a store is asked for some at once. Memory: a few hundred manifests.
+
+        Raises:
+            MalformedInput: One is there and cannot be read.
+        """
         if isinstance(self.root, Path):
             yield from self._recorded(directories, map(self.read_manifest, directories))
             return
@@ -206,16 +221,10 @@ class LandingZone:
 
     @staticmethod
     def _recorded(directories: Iterable[str], manifests: Iterable[Manifest | None]) -> Iterator[tuple[str, Manifest]]:
-        """Those that are still there: a directory may go between the listing and the reading."""
+        """Those that are there: a directory may go between a listing and the reading."""
         for directory, manifest in zip(directories, manifests, strict=True):
             if manifest is not None:
                 yield directory, manifest
-
-    def _recorded_directories(self, prefix: str) -> Iterator[str]:
-        for key in keys_below(self.path(prefix)):
-            directory, _, leaf = key.rpartition("/")
-            if leaf == MANIFEST_NAME:
-                yield "/".join(filter(None, (prefix.rstrip("/"), directory)))
 
 
 def directory_of(asset_path: Sequence[str], partition: str | None) -> str:

@@ -31,6 +31,37 @@ def keys_below(folder: Place) -> list[str]:
     return [key.removeprefix(folder.path).lstrip("/") for key in found]
 
 
+def states_below(folder: Place, name: str) -> dict[str, str]:
+    """Keys below a folder whose last part is `name`, each with what changes when the object does. One listing.
+
+    Raises:
+        SourceRejected, SourceUnavailable: The store said no, or did not answer.
+    """
+    if isinstance(folder, Path):
+        return {key: state for key in keys_below(folder) if _is(key, name) and (state := _state_of_file(folder / key))}
+    with storage_errors(folder, "list"):
+        found = cast("dict[str, dict[str, object]]", folder.fs.find(folder.path, detail=True))
+    keys = {path.removeprefix(folder.path).lstrip("/"): facts for path, facts in found.items()}
+    return {key: repr([facts.get(name) for name in _TELLING]) for key, facts in keys.items() if _is(key, name)}
+
+
+_TELLING = ("ETag", "etag", "generation", "LastModified", "created", "size")
+"""What listings of S3, Google Cloud Storage and memory say of an object that is another when it was written again."""
+
+
+def _is(key: str, name: str) -> bool:
+    return key.rpartition("/")[2] == name
+
+
+def _state_of_file(path: Path) -> str:
+    """Empty when it has just gone. A file that was replaced has another number even where the clock stood still."""
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return ""
+    return f"{facts.st_ino} {facts.st_mtime_ns} {facts.st_size}"
+
+
 def read_object(path: Place) -> bytes:
     """A small object, whole. One request, where `UPath.read_bytes` first asks how large it is.
 

@@ -7,9 +7,10 @@ killed anywhere, run twice, or run after any number of missed ones: afterwards t
 
 # ruff: noqa: S608 (every name in a statement comes from the inventory, which allows nothing but [a-z0-9_])
 import glob
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import duckdb
 from ol_orchestrate.lib.errors import MalformedInput
 from ol_orchestrate.lib.hashing import content_hash
 from ol_orchestrate.lib.inventory import RAW_SCHEMA, Column, ColumnType, FileFormat, RawTable
-from ol_orchestrate.lib.landing import LandingZone
+from ol_orchestrate.lib.landing import LandingZone, Manifest
 from ol_orchestrate.lib.warehouse import naming_unreadable_files
 
 if TYPE_CHECKING:
@@ -89,12 +90,13 @@ def landed_files(zone: LandingZone, table: RawTable) -> tuple[LandedFile, ...]:
     Raises:
         MalformedInput: A manifest cannot be read.
     """
-    return tuple(each_landed_file(zone, table))
+    found = (files_of(zone, table, *recorded) for recorded in zone.manifests(table.source.prefix))
+    return tuple(chain.from_iterable(found))
 
 
-def each_landed_file(zone: LandingZone, table: RawTable) -> Iterator[LandedFile]:
-    """`landed_files` as they are found, for who may have to stop."""
-    return (
+def files_of(zone: LandingZone, table: RawTable, directory: str, manifest: Manifest) -> tuple[LandedFile, ...]:
+    """The objects that one manifest names for a table."""
+    return tuple(
         LandedFile(
             key=str(PurePosixPath(directory, item.key)),
             partition=directory.removeprefix(table.source.prefix).strip("/"),
@@ -102,7 +104,6 @@ def each_landed_file(zone: LandingZone, table: RawTable) -> Iterator[LandedFile]
             sha256=item.sha256,
             rows=item.rows,
         )
-        for directory, manifest in zone.manifests(table.source.prefix)
         for item in manifest.objects
     )
 
