@@ -3,11 +3,11 @@
     .venv/bin/python benchmarks/growth.py 1000 10000
 
 For each number: that many directories with a manifest of one object are written on this disk, read as a sensor reads
-them at first, and listed as it does from then on; a ledger of that many objects is written and read as a load does; and the condition `on_new_version` is evaluated
-for an asset of that many partitions of which one is new. Takes about a minute for 10,000; `--no-ticks` leaves the last
-out, which is nearly all of it. `--s3 30` reads the manifests once more, of an S3 server on this machine that waits 30
-ms before each answer, as a store in another building does; and a tenth of them one after the other, by which to judge
-it.
+them at first, and listed as it does from then on; a ledger of that many objects is written and read as a load does;
+and the condition `on_new_version` is evaluated for an asset of that many partitions of which one is new. Takes about
+a minute for 10,000; `--no-ticks` leaves the last out, which is nearly all of it. `--s3 30` reads and lists the
+manifests once more, of an S3 server on this machine that waits 30 ms before each answer, as a store in another
+building does; and reads a tenth of them one after the other, by which to judge it.
 """
 
 import argparse
