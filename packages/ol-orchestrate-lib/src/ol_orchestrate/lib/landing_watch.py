@@ -1,6 +1,7 @@
 """What has landed for a raw table, looked at again and again: only manifests that changed are read."""
 
 import time
+from threading import Lock
 
 from ol_orchestrate.lib.inventory import RawTable
 from ol_orchestrate.lib.landing import LandingZone
@@ -23,6 +24,7 @@ class LandingWatch:
         self._table = table
         self._states: dict[str, str] = {}
         self._files: dict[str, tuple[LandedFile, ...]] = {}
+        self._one_at_a_time = Lock()  # Dagster starts the next tick while one it gave up on still runs
 
     @property
     def manifests(self) -> int:
@@ -41,6 +43,10 @@ class LandingWatch:
             MalformedInput: A manifest cannot be read.
             SourceRejected, SourceUnavailable: The store said no, or did not answer.
         """
+        with self._one_at_a_time:
+            return self._version(deadline)
+
+    def _version(self, deadline: float) -> str | None:
         now = self._zone.manifest_states(self._table.source.prefix)
         for gone in self._states.keys() - now.keys():
             del self._states[gone], self._files[gone]
