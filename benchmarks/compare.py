@@ -31,17 +31,25 @@ class Run:
 
 
 def tree_memory_bytes(root: int) -> int:
-    """Resident bytes of a process and its descendants.
-
-    Reads only these, not all of /proc: on two busy processors that took a tenth of the time that was being measured.
-    """
-    process = Path("/proc", str(root))
+    """Resident bytes of a process and its descendants."""
     try:
-        own = int((process / "statm").read_text().split()[1]) * PAGE_BYTES
-        tasks = [(task / "children").read_text().split() for task in (process / "task").iterdir()]
+        own = int(Path(f"/proc/{root}/statm").read_text().split()[1]) * PAGE_BYTES
     except (OSError, IndexError):  # it has ended
         return 0
-    return own + sum(tree_memory_bytes(int(child)) for children in tasks for child in children)
+    return own + sum(map(tree_memory_bytes, children_of(root)))
+
+
+def children_of(parent: int) -> list[int]:
+    """The direct children of a process; none when it has ended.
+
+    Reads only what is its own, not all of /proc: on two busy processors that took a tenth of the time that was being
+    measured.
+    """
+    try:
+        tasks = [(task / "children").read_text().split() for task in Path(f"/proc/{parent}/task").iterdir()]
+    except OSError:
+        return []
+    return [int(child) for children in tasks for child in children]
 
 
 def run(command: str) -> Run:

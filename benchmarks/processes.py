@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from compare import tree_memory_bytes
+from compare import children_of, tree_memory_bytes
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def children() -> list[int]:
     """The processes this one has started and not yet seen the end of."""
-    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    return children_of(os.getpid())
 
 
 def cpu_s(servers: Sequence[int]) -> float:
@@ -21,20 +21,10 @@ def cpu_s(servers: Sequence[int]) -> float:
     own = os.times()
     total = own.children_user + own.children_system
     for pid in servers:
-        for stat in (pid, *of_parent(pid)):
+        for stat in (pid, *children_of(pid)):
             with contextlib.suppress(OSError):  # it has ended, and its parent counts it
                 total += sum(map(int, stat_fields(stat)[11:15])) / TICKS_PER_S
     return total
-
-
-def of_parent(parent: int) -> list[int]:
-    """The direct children of a process."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int(stat_fields(int(path.name))[1]) == parent:
-                found.append(int(path.name))
-    return found
 
 
 def stat_fields(pid: int) -> list[str]:
