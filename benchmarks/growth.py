@@ -56,12 +56,7 @@ def manifests(count: int, folder: Path, found: dict[str, float]) -> None:
     """Read the manifests of as many directories, one object in each."""
     zone = LandingZone(folder)
     write_manifests(count, zone)
-    with timed(found, "manifests read, s"):
-        read = sum(1 for _ in zone.manifests(""))
-    expect(read, count)
-    with timed(found, "what changed among them, s"):
-        listed = len(zone.manifest_states(""))
-    expect(listed, count)
+    read_and_list(count, zone, found, "on this disk")
     found["bytes of a manifest of one object"] = next(folder.rglob(MANIFEST_NAME)).stat().st_size
 
 
@@ -94,16 +89,21 @@ def manifests_on_s3(count: int, found: dict[str, float]) -> None:
     """The same through S3's protocol."""
     zone = LandingZone(f"s3://growth/{count}")
     directories = write_manifests(count, zone)
-    with timed(found, "manifests read through S3, s"):
-        read = sum(1 for _ in zone.manifests(""))
-    expect(read, count)
-    with timed(found, "what changed among them, through S3, s"):
-        listed = len(zone.manifest_states(""))
-    expect(listed, count)
+    read_and_list(count, zone, found, "through S3")
     some = directories[: count // 10]
     with timed(found, "a tenth of them, one after the other, s"):
         read = sum(1 for directory in some if zone.read_manifest(directory))
     expect(read, len(some))
+
+
+def read_and_list(count: int, zone: LandingZone, found: dict[str, float], where: str) -> None:
+    """Read all manifests, as at first, and list what changed among them, as from then on."""
+    with timed(found, f"manifests read {where}, s"):
+        read = sum(1 for _ in zone.manifests(""))
+    expect(read, count)
+    with timed(found, f"what changed among them {where}, s"):
+        listed = len(zone.manifest_states(""))
+    expect(listed, count)
 
 
 def write_manifests(count: int, zone: LandingZone) -> list[str]:

@@ -23,7 +23,7 @@ from ol_orchestrate.lib.inventory import RAW_SCHEMA, Column, ColumnType
 from ol_orchestrate.lib.landing import LandingZone
 from ol_orchestrate.lib.raw_tables import LoadResult, landed_files, landed_version
 
-from .toy_tables import LOGS, RUNS, events, land, load
+from .toy_tables import LOGS, RUNS, events, land, land_one_more, load, overtaken_before
 
 
 @pytest.fixture
@@ -110,18 +110,8 @@ def test_a_load_that_is_overtaken_changes_nothing(
     loader: IcebergLoader, zone: LandingZone, settings: IcebergSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another one commits after this one has written its files and before it commits."""
-    land(zone, {"a.parquet": events("ann")})
-    load(loader, zone)
-    land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
-    record = IcebergLoader._record
-
-    def overtaken(self: IcebergLoader, *arguments: Any) -> None:
-        monkeypatch.setattr(IcebergLoader, "_record", record)
-        with iceberg_loader(settings, {}) as other:
-            load(other, zone)
-        record(self, *arguments)
-
-    monkeypatch.setattr(IcebergLoader, "_record", overtaken)
+    land_one_more(loader, zone)
+    overtaken_before(monkeypatch, IcebergLoader, "_record", settings, zone)
     with pytest.raises(SourceUnavailable, match=r"somebody else changed the table.*Nothing was changed by us"):
         load(loader, zone)
     assert names(loader) == ["ann", "bob"]
@@ -132,9 +122,7 @@ def test_loads_at_the_same_moment_load_nothing_twice(
     loader: IcebergLoader, zone: LandingZone, settings: IcebergSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three that have all written their files commit at once: one does, the others say so."""
-    land(zone, {"a.parquet": events("ann")})
-    load(loader, zone)
-    land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
+    land_one_more(loader, zone)
     record, together = IcebergLoader._record, Barrier(3, timeout=60)
 
     def meet(self: IcebergLoader, *arguments: Any) -> None:
@@ -164,18 +152,8 @@ def test_glue_refuses_whoever_was_overtaken_at_the_very_last(
     """Between PyIceberg's last look at the table and its update there is only the version that Glue compares."""
     from pyiceberg.catalog.glue import GlueCatalog
 
-    land(zone, {"a.parquet": events("ann")})
-    load(loader, zone)
-    land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
-    update = GlueCatalog._update_glue_table
-
-    def overtaken(self: GlueCatalog, **arguments: Any) -> None:
-        monkeypatch.setattr(GlueCatalog, "_update_glue_table", update)
-        with iceberg_loader(settings, {}) as other:
-            load(other, zone)
-        update(self, **arguments)
-
-    monkeypatch.setattr(GlueCatalog, "_update_glue_table", overtaken)
+    land_one_more(loader, zone)
+    overtaken_before(monkeypatch, GlueCatalog, "_update_glue_table", settings, zone)
     with pytest.raises(SourceUnavailable, match="somebody else changed the table"):
         load(loader, zone)
     assert names(loader) == ["ann", "bob"]

@@ -28,7 +28,19 @@ from ol_orchestrate.lib.raw_loader import DuckDBLoader
 from ol_orchestrate.lib.raw_tables import landed_files, landed_version
 from ol_orchestrate.lib.warehouse import open_warehouse
 
-from .toy_tables import DAY, LOGS, NOW, PARQUET, RUN_LINES, events, land, land_lines, load
+from .toy_tables import (
+    DAY,
+    LOGS,
+    NOW,
+    PARQUET,
+    RUN_LINES,
+    events,
+    land,
+    land_lines,
+    land_one_more,
+    load,
+    overtaken_before,
+)
 
 
 @pytest.fixture
@@ -181,18 +193,8 @@ def test_a_table_changed_by_somebody_else_meanwhile_is_left_as_it_is(
 def test_two_loads_at_once_do_not_load_anything_twice(
     loader: IcebergLoader, zone: LandingZone, settings: IcebergSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    land(zone, {"a.parquet": events("ann")})
-    load(loader, zone)
-    land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
-    record = IcebergLoader._record
-
-    def overtaken(self: IcebergLoader, *arguments: Any) -> None:
-        monkeypatch.undo()
-        with iceberg_loader(settings, {}) as other:
-            load(other, zone)
-        record(self, *arguments)
-
-    monkeypatch.setattr(IcebergLoader, "_record", overtaken)
+    land_one_more(loader, zone)
+    overtaken_before(monkeypatch, IcebergLoader, "_record", settings, zone)
     with pytest.raises(SourceUnavailable, match="somebody else changed the table"):
         load(loader, zone)
     assert load(loader, zone).is_conserved

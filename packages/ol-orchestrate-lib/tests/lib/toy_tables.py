@@ -10,7 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from ol_orchestrate.lib.iceberg_settings import IcebergSettings
+from ol_orchestrate.lib.iceberg_tables import iceberg_loader
 from ol_orchestrate.lib.inventory import Column, ColumnType, FileFormat, FileSource, Freshness, RawTable
 from ol_orchestrate.lib.landing import LandedObject, LandingZone, Manifest
 from ol_orchestrate.lib.raw_loader import RawTableLoader
@@ -93,6 +96,28 @@ def land_lines(zone: LandingZone, *documents: object) -> None:
     """Make JSON lines the one object of RUN_LINES."""
     text = "".join(f"{json.dumps(document)}\n" for document in documents)
     land_text(zone, "course_metadata/a", "rows.jsonl", text, len(documents))
+
+
+def land_one_more(loader: RawTableLoader, zone: LandingZone) -> None:
+    """Load an object of ann, and land one of bob beside it that is not loaded yet."""
+    land(zone, {"a.parquet": events("ann")})
+    load(loader, zone)
+    land(zone, {"a.parquet": events("ann"), "b.parquet": events("bob")})
+
+
+def overtaken_before(
+    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, settings: IcebergSettings, zone: LandingZone
+) -> None:
+    """Let another load commit just before the next call of a method."""
+    original = getattr(owner, method)
+
+    def overtaken(self: object, *arguments: object, **more: object) -> None:
+        monkeypatch.setattr(owner, method, original)
+        with iceberg_loader(settings, {}) as other:
+            load(other, zone)
+        original(self, *arguments, **more)
+
+    monkeypatch.setattr(owner, method, overtaken)
 
 
 def described(key: str, content: bytes, rows: int | None) -> LandedObject:

@@ -15,9 +15,16 @@ from pathlib import Path, PurePosixPath
 from typing import Self, cast
 
 from ol_orchestrate.lib.errors import MalformedInput
-from ol_orchestrate.lib.files import atomic_writer, naming_full_disk, temporary_sibling
+from ol_orchestrate.lib.files import naming_full_disk, temporary_sibling
 from ol_orchestrate.lib.hashing import canonical_json, sha256_file
-from ol_orchestrate.lib.object_store import Place, read_object, remove_object, states_below, storage_errors
+from ol_orchestrate.lib.object_store import (
+    Place,
+    read_object,
+    remove_object,
+    states_below,
+    storage_errors,
+    write_object,
+)
 
 MANIFEST_NAME = "manifest.json"
 _CHUNK_BYTES = 1 << 20
@@ -180,16 +187,8 @@ class LandingZone:
             StorageFull, SourceUnavailable, SourceRejected: As in `publish`.
         """
         path = self.path(str(PurePosixPath(directory, MANIFEST_NAME)))
-        text = manifest.to_json()
         with storage_errors(path, "record"):
-            if path.is_file() and path.read_bytes() == text:
-                return False
-            if isinstance(path, Path):
-                with atomic_writer(path) as file:
-                    file.write(text)
-            else:
-                path.write_bytes(text)
-        return True
+            return write_object(path, manifest.to_json())
 
     def manifests(self, prefix: str) -> Iterator[tuple[str, Manifest]]:
         """Every directory below a prefix that has a manifest, with it, sorted by directory.

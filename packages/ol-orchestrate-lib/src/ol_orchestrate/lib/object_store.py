@@ -1,4 +1,4 @@
-"""Objects on this machine's disk or in a store behind UPath: listed, read, removed, and what can go wrong."""
+"""Objects on this machine's disk or in a store behind UPath: listed, read, written, removed, and what can go wrong."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ol_orchestrate.lib.errors import SourceRejected, SourceUnavailable
+from ol_orchestrate.lib.files import atomic_writer
 
 if TYPE_CHECKING:  # UPath brings fsspec along, a tenth of what Dagster costs to import
     from upath import UPath
@@ -72,6 +73,22 @@ def read_object(path: Place) -> bytes:
         return path.read_bytes()
     in_one_piece = {"max_concurrency": 1} if path.protocol == "s3" else {}
     return cast("bytes", path.fs.cat_file(path.path, **in_one_piece))
+
+
+def write_object(path: Place, content: bytes) -> bool:
+    """Put a small object in its place in one step; False, and nothing is written, when it is there already.
+
+    Raises:
+        StorageFull: No room on this machine's disk.
+    """
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    if isinstance(path, Path):
+        with atomic_writer(path) as file:
+            file.write(content)
+    else:
+        path.write_bytes(content)
+    return True
 
 
 def remove_object(path: Place) -> None:

@@ -13,9 +13,8 @@ from typing import IO
 import msgspec
 
 from ol_orchestrate.lib.errors import MalformedInput
-from ol_orchestrate.lib.files import atomic_writer
 from ol_orchestrate.lib.landing import LandingZone
-from ol_orchestrate.lib.object_store import Place, keys_below, remove_object
+from ol_orchestrate.lib.object_store import Place, keys_below, remove_object, write_object
 
 SUFFIX = ".quarantine.jsonl"
 DESCRIPTOR = "quarantine.json"
@@ -63,14 +62,7 @@ class QuarantineDescriptor(msgspec.Struct, frozen=True):
 def write_descriptor(zone: "LandingZone", directory: str, descriptor: QuarantineDescriptor) -> None:
     """Say what a quarantine directory belongs to; nothing is written when it says so already."""
     path = zone.path(f"{directory}/{DESCRIPTOR}" if directory else DESCRIPTOR)
-    text = msgspec.json.encode(descriptor)
-    if path.is_file() and path.read_bytes() == text:
-        return
-    if isinstance(path, Path):
-        with atomic_writer(path) as file:
-            file.write(text)
-    else:
-        path.write_bytes(text)
+    write_object(path, msgspec.json.encode(descriptor))
 
 
 def read_descriptor(directory: Place) -> QuarantineDescriptor:
